@@ -15,8 +15,8 @@ import (
 
 func (p *Portal) dashboardRoutes() {
 	const page = claim.PageDashboards
-	p.page(page, "GET dashboards", "", (*visit).dashboard)
-	p.page(page, "GET dashboards/{board}", "", (*visit).dashboard)
+	p.livePage(page, "dashboards", (*visit).dashboard)
+	p.livePage(page, "dashboards/{board}", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
 	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
 

@@ -83,7 +83,8 @@ func (b *canceledBody) Close() error {
 	return b.PipeReader.Close()
 }
 
-// pipedResponse is a [http.ResponseWriter] whose body is read while it is written.
+// pipedResponse is a [http.ResponseWriter] whose body is read while it is written. Without
+// a body, nobody reads.
 type pipedResponse struct {
 	header, sent http.Header
 	status       int
@@ -106,6 +107,9 @@ func (w *pipedResponse) WriteHeader(status int) {
 // Write implements [http.ResponseWriter].
 func (w *pipedResponse) Write(data []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
+	if w.body == nil {
+		return len(data), nil
+	}
 	return w.body.Write(data)
 }
 

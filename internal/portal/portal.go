@@ -53,8 +53,12 @@ type Portal struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	sets    map[string]*pageSet
-	// served are the pages that routes registers.
+	// served are the pages that routes registers, and live the patterns of those that show
+	// news.
 	served map[claim.PortalPage]bool
+	live   map[string]bool
+	// streams counts the open streams of news by session.
+	streams streams
 	// tries counts unknown links and cookies by network address.
 	tries *httprate.RateLimiter
 }
@@ -74,8 +78,8 @@ func New(o Options) (*Portal, error) {
 	o.LiveEvery = cmp.Or(o.LiveEvery, 2*time.Second)
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
-		served: map[claim.PortalPage]bool{},
-		tries:  httprate.NewRateLimiter(maxTries, time.Minute),
+		served: map[claim.PortalPage]bool{}, live: map[string]bool{}, streams: streams{open: map[string]int{}},
+		tries: httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {
 		return nil, fmt.Errorf("create the portal: %w", err)
@@ -103,7 +107,7 @@ func (p *Portal) routes() {
 
 	p.mux.HandleFunc("GET /portal/{$}", p.inSession("", "", (*visit).home))
 	p.mux.HandleFunc("POST /portal/leave", p.inSession("", "", (*visit).leave))
-	p.mux.HandleFunc("GET /portal/live", p.inSession("", "", (*visit).live))
+	p.mux.HandleFunc(livePattern, p.inSession("", "", (*visit).news))
 	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
 
 	p.operatorRoutes()
@@ -122,6 +126,12 @@ func (p *Portal) page(page claim.PortalPage, pattern string, needs claim.PortalC
 	p.served[page] = true
 	method, path, _ := strings.Cut(pattern, " ")
 	p.mux.HandleFunc(method+" /portal/"+path, p.inSession(page, needs, serve))
+}
+
+// livePage registers a page that shows news by itself.
+func (p *Portal) livePage(page claim.PortalPage, path string, serve func(*visit) error) {
+	p.live["GET /portal/"+path] = true
+	p.page(page, "GET "+path, "", serve)
 }
 
 // protected sets the headers that protect every answer.

@@ -45,7 +45,7 @@ func (p *Portal) inSession(page claim.PortalPage, needs claim.PortalCapability, 
 			v.fail(errForbidden)
 			return
 		}
-		if isFragment(r.Context()) == nil {
+		if isFragment(r.Context()) == nil && r.Pattern != livePattern {
 			if err := p.Store.Portal.Used(r.Context(), session); err != nil && !errors.Is(err, store.ErrPortalSession) {
 				note(r.Context()).err = err // the page works all the same
 			}

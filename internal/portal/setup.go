@@ -12,7 +12,7 @@ import (
 
 func (p *Portal) setupRoutes() {
 	const page, may = claim.PageSetup, claim.MayConfigure
-	p.page(page, "GET setup", "", (*visit).setup)
+	p.livePage(page, "setup", (*visit).setup)
 	p.page(page, "POST setup/token", may, (*visit).saveToken)
 	p.page(page, "POST setup/disconnect", may, (*visit).disconnect)
 	p.page(page, "POST setup/settings", may, (*visit).saveSettings)
