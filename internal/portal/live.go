@@ -26,6 +26,8 @@ const (
 	maxStreams = 20
 
 	livePattern = "GET /portal/live"
+	// endedEvent makes the browser load the page again.
+	endedEvent = "event: ended\ndata:\n\n"
 )
 
 // streams counts the open streams of each session.
@@ -91,6 +93,10 @@ func (v *visit) news() error {
 	stream := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no")
+	if shop := v.r.URL.Query().Get("shop"); shop != "" && shop != v.session.Shop {
+		_, _ = fmt.Fprint(v.w, endedEvent) // the page was made for another shop
+		return nil
+	}
 	last, quiet := v.r.Header.Get("Last-Event-ID"), time.Duration(0)
 	part, due, begun := &fragment{}, time.Duration(0), false
 	tick := time.NewTicker(v.LiveEvery)
@@ -104,7 +110,7 @@ func (v *visit) news() error {
 			_, err = v.sessionOf(v.r)
 		}
 		if errors.Is(err, store.ErrPortalSession) {
-			_, _ = fmt.Fprint(v.w, "event: ended\ndata:\n\n")
+			_, _ = fmt.Fprint(v.w, endedEvent)
 			return nil
 		}
 		if errors.Is(err, errNotFound) && !begun {
@@ -179,8 +185,11 @@ func (v *visit) writeFragment(name string, data view) {
 	data.Language = v.words.language
 	part := isFragment(v.r.Context())
 	part.every = data.Every
-	if err := page.ExecuteTemplate(part, "live", data); err != nil {
+	var text bytes.Buffer
+	if err := page.ExecuteTemplate(&text, "live", data); err != nil {
 		note(v.r.Context()).err = fmt.Errorf("render the live part of the page %s: %w", name, err)
 		v.w.WriteHeader(http.StatusInternalServerError)
+		return
 	}
+	_, _ = part.Write(forShop(text.Bytes(), v.session.Shop)) // always nil
 }

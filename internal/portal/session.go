@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -50,10 +51,37 @@ func (p *Portal) inSession(page claim.PortalPage, needs claim.PortalCapability, 
 				note(r.Context()).err = err // the page works all the same
 			}
 		}
+		if r.Method == http.MethodPost {
+			// Fields of a form that was cut off look empty, and empty ones have a meaning.
+			if r.ParseForm() != nil {
+				_ = v.lost() // always nil
+				return
+			}
+			if shop := r.PostFormValue(shopField); shop != "" && shop != session.Shop {
+				v.show(http.StatusConflict, "message", view{Title: v.words.say("othershop.title"), Data: v.words.say("othershop.text")})
+				return
+			}
+		}
 		if err := serve(v); err != nil {
 			v.fail(err)
 		}
 	}
+}
+
+// shopField is the hidden field of every form that says for which shop its page was made.
+// A browser has one session, so after entering another shop in another tab, the forms of
+// the first would change the wrong shop.
+const shopField = "portal_shop"
+
+var postForm = regexp.MustCompile(`<form [^>]*method="post"[^>]*>`)
+
+// forShop adds the hidden field to the forms of a page. Only the page's own markup has
+// forms, because texts in it are escaped.
+func forShop(page []byte, shop string) []byte {
+	if shop == "" {
+		return page
+	}
+	return postForm.ReplaceAll(page, []byte(`$0<input type="hidden" name="`+shopField+`" value="`+shop+`">`))
 }
 
 var (
