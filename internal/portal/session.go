@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -112,18 +113,25 @@ func (p *Portal) cookieName() string {
 }
 
 // setCookie sets or, with an empty value, removes the cookie of a session. In a frame of
-// another site, the cookie is kept apart for each site that shows the frame (CHIPS).
+// another site, the cookie is kept apart for each site that shows the frame (CHIPS). A
+// browser may have one of each kind under the same name and sends both outside of frames,
+// so the other kind is removed, before a browser that knows one kind gets the new one.
 func (p *Portal) setCookie(w http.ResponseWriter, s claim.PortalSession, value string) {
-	c := &http.Cookie{
-		Name: p.cookieName(), Value: value, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode, Expires: s.ExpiresAt,
-	}
+	framed := s.AllowedOrigin != ""
+	http.SetCookie(w, p.cookie(!framed, "", time.Time{}))
+	http.SetCookie(w, p.cookie(framed, value, s.ExpiresAt))
+}
+
+// cookie returns the cookie of a session; one without a value removes it.
+func (p *Portal) cookie(framed bool, value string, expires time.Time) *http.Cookie {
+	c := &http.Cookie{Name: p.cookieName(), Value: value, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode, Expires: expires}
 	if value == "" {
 		c.MaxAge = -1
 	}
-	if s.AllowedOrigin != "" {
+	if framed {
 		c.SameSite, c.Secure, c.Partitioned = http.SameSiteNoneMode, true, true
 	}
-	http.SetCookie(w, c)
+	return c
 }
 
 // noSession answers a request without a valid session.
@@ -159,7 +167,7 @@ func (p *Portal) overTried(w http.ResponseWriter, r *http.Request) bool {
 // home shows the first page of the session, or why there is none.
 func (v *visit) home() error {
 	for _, page := range claim.PortalPages() {
-		if v.session.Shows(page) && v.served[page] {
+		if v.shows(page) {
 			return v.redirect(string(page))
 		}
 	}
