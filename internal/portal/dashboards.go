@@ -159,7 +159,7 @@ func (v *visit) dashboard() error {
 }
 
 // shows reports whether the person can open a page.
-func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.served[page] }
+func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.serves(page) }
 
 // fillBoard asks for everything that a board shows. What fails shows its fault.
 func (v *visit) fillBoard(d *dashboardData, b board, f figures) {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,10 +54,9 @@ type Portal struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	sets    map[string]*pageSet
-	// served are the pages that routes registers, and live the patterns of those that show
-	// news.
-	served map[claim.PortalPage]bool
-	live   map[string]bool
+	// pages are what routes registers, and live the patterns of pages that show news.
+	pages []pageRoute
+	live  map[string]bool
 	// streams counts the open streams of news by session.
 	streams streams
 	// tries counts unknown links and cookies by network address.
@@ -78,7 +78,7 @@ func New(o Options) (*Portal, error) {
 	o.LiveEvery = cmp.Or(o.LiveEvery, 2*time.Second)
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
-		served: map[claim.PortalPage]bool{}, live: map[string]bool{}, streams: streams{open: map[string]int{}},
+		live: map[string]bool{}, streams: streams{open: map[string]int{}},
 		tries: httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {
@@ -120,10 +120,22 @@ func (p *Portal) routes() {
 	p.dashboardRoutes()
 }
 
+// pageRoute is a line of the index of pages.
+type pageRoute struct {
+	page    claim.PortalPage
+	pattern string
+	needs   claim.PortalCapability
+}
+
+// serves reports whether routes registers a page.
+func (p *Portal) serves(page claim.PortalPage) bool {
+	return slices.ContainsFunc(p.pages, func(r pageRoute) bool { return r.page == page })
+}
+
 // page registers a page and what can be done on it. A pattern is a method and a path
 // below /portal/. needs is empty for what only reads.
 func (p *Portal) page(page claim.PortalPage, pattern string, needs claim.PortalCapability, serve func(*visit) error) {
-	p.served[page] = true
+	p.pages = append(p.pages, pageRoute{page, pattern, needs})
 	method, path, _ := strings.Cut(pattern, " ")
 	p.mux.HandleFunc(method+" /portal/"+path, p.inSession(page, needs, serve))
 }

@@ -136,7 +136,7 @@ func (v *visit) show(status int, name string, data view) {
 		data.Path = "/portal/" + string(v.page) // the address of a command shows nothing
 	}
 	for _, page := range claim.PortalPages() {
-		if v.session.Shows(page) && v.served[page] {
+		if v.shows(page) {
 			data.Pages = append(data.Pages, page)
 		}
 	}
