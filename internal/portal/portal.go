@@ -59,6 +59,7 @@ type Portal struct {
 	live  map[string]bool
 	// streams counts the open streams of news by session.
 	streams streams
+	kept    keptChoices
 	// tries counts unknown links and cookies by network address.
 	tries *httprate.RateLimiter
 }
@@ -78,7 +79,7 @@ func New(o Options) (*Portal, error) {
 	o.LiveEvery = cmp.Or(o.LiveEvery, 2*time.Second)
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
-		live: map[string]bool{}, streams: streams{open: map[string]int{}},
+		live: map[string]bool{}, streams: streams{open: map[string]int{}}, kept: keptChoices{kept: map[string]keptChoice{}},
 		tries: httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {
