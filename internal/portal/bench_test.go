@@ -108,14 +108,13 @@ func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Opti
 	handler, err := api.New(options)
 	require.NoError(tb, err)
 	b.api = handler
-	pages, err := portal.New(portal.Options{
+	b.pages, err = portal.New(portal.Options{
 		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
 		OpenID: operators,
 	})
 	require.NoError(tb, err)
-	b.pages = pages
 	mux := http.NewServeMux()
-	mux.Handle(api.PortalPath, pages)
+	mux.Handle(api.PortalPath, b.pages)
 	mux.Handle("/", handler)
 	web.Config.Handler = mux
 	web.Start()
@@ -138,7 +137,7 @@ func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }
 // on returns the bench for a subtest.
 func (b *bench) on(tb testing.TB) *bench {
 	tb.Helper()
-	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, url: b.url, log: b.log, host: b.host}
+	part := &bench{TB: tb, dixa: b.dixa, store: b.store, client: b.client, api: b.api, pages: b.pages, url: b.url, log: b.log, host: b.host}
 	part.ahead.Store(b.ahead.Load())
 	return part
 }

@@ -202,7 +202,7 @@ var mendedOn = map[claim.Cause]claim.PortalPage{
 
 func (v *visit) mendingOf(r *claim.Record) mending {
 	m := mending{RetryKey: "claim.retry"}
-	if page := mendedOn[r.Cause]; v.session.Shows(page) && v.served[page] {
+	if page := mendedOn[r.Cause]; v.shows(page) {
 		m.Page = page
 	}
 	if !v.session.May(claim.MayOperate) {

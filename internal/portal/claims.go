@@ -13,11 +13,11 @@ import (
 
 func (p *Portal) claimsRoutes() {
 	const page, may = claim.PageClaims, claim.MayOperate
-	p.page(page, "GET claims", "", (*visit).claims)
+	p.livePage(page, "claims", (*visit).claims)
 	p.page(page, "GET claims.csv", "", (*visit).claimsCSV)
 	p.page(page, "POST claims/mend", may, (*visit).mendAll)
 	p.page(page, "POST claims/open-skipped", may, (*visit).openSkipped)
-	p.page(page, "GET claims/{claim}", "", (*visit).claim)
+	p.livePage(page, "claims/{claim}", (*visit).claim)
 	p.page(page, "GET claims/{claim}/messages/{message}/files/{file}", "", (*visit).messageFile)
 	p.page(page, "POST claims/{claim}/retry", may, (*visit).retryClaim)
 	p.page(page, "POST claims/{claim}/abandon", may, (*visit).abandonClaim)

@@ -15,8 +15,8 @@ import (
 
 func (p *Portal) dashboardRoutes() {
 	const page = claim.PageDashboards
-	p.page(page, "GET dashboards", "", (*visit).dashboard)
-	p.page(page, "GET dashboards/{board}", "", (*visit).dashboard)
+	p.livePage(page, "dashboards", (*visit).dashboard)
+	p.livePage(page, "dashboards/{board}", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
 	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
 
@@ -159,7 +159,7 @@ func (v *visit) dashboard() error {
 }
 
 // shows reports whether the person can open a page.
-func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.served[page] }
+func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.serves(page) }
 
 // fillBoard asks for everything that a board shows. What fails shows its fault.
 func (v *visit) fillBoard(d *dashboardData, b board, f figures) {

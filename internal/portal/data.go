@@ -18,12 +18,12 @@ func (p *Portal) dataRoutes() {
 		source  = "data/sources/{source}"
 		run     = "data/imports/{import}"
 	)
-	p.page(page, "GET data", "", (*visit).data)
+	p.livePage(page, "data", (*visit).data)
 	p.page(page, "POST data/token", may, ofOrganization((*visit).saveExportsToken))
 	p.page(page, "POST data/token/remove", may, ofOrganization((*visit).removeExportsToken))
 	p.page(page, "POST data/imports", operate, ofOrganization((*visit).startImport))
 	p.page(page, "POST data/imports/retry", operate, ofOrganization((*visit).retryImport))
-	p.page(page, "GET "+run, "", ofOrganization((*visit).importPage))
+	p.livePage(page, run, ofOrganization((*visit).importPage))
 	p.page(page, "POST "+run+"/{verb}", operate, ofOrganization((*visit).moveImport))
 	p.page(page, "GET data/sources/new", may, ofOrganization((*visit).newSource))
 	p.page(page, "POST data/sources/new", may, ofOrganization((*visit).addSource))

@@ -61,7 +61,7 @@ func (v *visit) showSourceForm(status int, d sourceForm) error {
 			d.Channels = append(d.Channels, name)
 		}
 	}
-	choices, err := v.api.Choices(v.r.Context(), v.session.Shop)
+	choices, err := v.choices(v.r.Context())
 	if err != nil {
 		d.QueuesFault = v.faultOf(err)
 	}

@@ -20,10 +20,10 @@ func (p *Portal) endpointRoutes() {
 		each     = "endpoints/{endpoint}"
 		delivery = each + "/deliveries/{delivery}"
 	)
-	p.page(page, "GET endpoints", "", (*visit).endpoints)
+	p.livePage(page, "endpoints", (*visit).endpoints)
 	p.page(page, "GET endpoints/new", may, (*visit).newEndpoint)
 	p.page(page, "POST endpoints/new", may, (*visit).addEndpoint)
-	p.page(page, "GET "+each, "", (*visit).endpoint)
+	p.livePage(page, each, (*visit).endpoint)
 	p.page(page, "GET "+each+"/edit", may, (*visit).editEndpoint)
 	p.page(page, "POST "+each+"/edit", may, (*visit).saveEndpoint)
 	p.page(page, "POST "+each+"/pause", may, (*visit).pauseEndpoint)
@@ -32,7 +32,7 @@ func (p *Portal) endpointRoutes() {
 	p.page(page, "POST "+each+"/delete", may, (*visit).deleteEndpoint)
 	p.page(page, "POST "+each+"/test", operate, (*visit).testEndpoint)
 	p.page(page, "POST "+each+"/replay", operate, (*visit).replayEvents)
-	p.page(page, "GET "+delivery, "", (*visit).delivery)
+	p.livePage(page, delivery, (*visit).delivery)
 	p.page(page, "POST "+delivery+"/replay", operate, (*visit).replayDelivery)
 }
 

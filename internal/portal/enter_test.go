@@ -247,11 +247,22 @@ func TestFrames(t *testing.T) {
 	p.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	entered := p.post(link.URL, nil)
 	require.Equal(t, http.StatusSeeOther, entered.status)
-	cookie := entered.header.Get("Set-Cookie")
+	cookies := entered.header.Values("Set-Cookie")
+	require.Len(t, cookies, 2)
+	require.Contains(t, cookies[0], "claimflow-portal=;", "a cookie of a session outside of frames ends")
+	require.NotContains(t, cookies[0], "Partitioned")
+	cookie := cookies[1]
 	for _, part := range []string{"HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/"} {
 		require.Contains(t, cookie, part)
 	}
 	require.Contains(t, entered.header.Get("Content-Security-Policy"), "frame-ancestors https://platform.example")
+
+	// A browser sends the cookies of both kinds outside of frames, the older first.
+	outside := p.post(b.link(client.NewPortalLink{}).URL, nil).header.Values("Set-Cookie")
+	require.Len(t, outside, 2)
+	require.Contains(t, outside[0], "claimflow-portal=;")
+	require.Contains(t, outside[0], "Partitioned")
+	require.NotContains(t, outside[1], "Partitioned")
 }
 
 func TestGuessesAreLimited(t *testing.T) {

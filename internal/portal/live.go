@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/claimflow/claimflow/store"
@@ -20,7 +21,45 @@ const (
 	heartbeat = 15 * time.Second
 	// liveFor is how long a stream lasts. The browser then opens another.
 	liveFor = 90 * time.Second
+	// maxStreams is how many streams a session may have open: more pages than a person has.
+	maxStreams = 20
+
+	livePattern = "GET /portal/live"
+	// endedEvent makes the browser load the page again.
+	endedEvent = "event: ended\ndata:\n\n"
 )
+
+// streams counts the open streams of each session.
+type streams struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+// begin counts a stream, unless the session has too many.
+func (s *streams) begin(session string) (admitted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[session] >= maxStreams {
+		return false
+	}
+	s.open[session]++
+	return true
+}
+
+func (s *streams) end(session string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[session]--; s.open[session] == 0 {
+		delete(s.open, session)
+	}
+}
+
+// lineBreaks begins each line of the data of an event. A carriage return ends a line too,
+// so a text that contains one could otherwise end the event and begin another.
+var lineBreaks = strings.NewReplacer("\r\n", "\ndata: ", "\r", "\ndata: ", "\n", "\ndata: ")
+
+// errBroken says that the live part of a page cannot be shown now.
+var errBroken = errors.New("the page failed")
 
 type fragmentKey struct{}
 
@@ -38,18 +77,27 @@ func isFragment(ctx context.Context) *fragment {
 	return f
 }
 
-// live streams the live part of a page as server-sent events, whenever it changes. The
+// news streams the live part of a page as server-sent events, whenever it changes. The
 // event's id is a digest of it.
-func (v *visit) live() error {
+func (v *visit) news() error {
 	target, err := url.Parse(ownPath(v.r.URL.Query().Get("page")))
-	if err != nil || strings.HasPrefix(target.Path, "/portal/live") {
+	if err != nil {
 		return errNotFound
 	}
+	if !v.streams.begin(v.session.ID) {
+		v.w.WriteHeader(http.StatusTooManyRequests) // the page stays as it is
+		return nil
+	}
+	defer v.streams.end(v.session.ID)
 	stream := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no")
+	if shop := v.r.URL.Query().Get("shop"); shop != "" && shop != v.session.Shop {
+		_, _ = fmt.Fprint(v.w, endedEvent) // the page was made for another shop
+		return nil
+	}
 	last, quiet := v.r.Header.Get("Last-Event-ID"), time.Duration(0)
-	part, due := &fragment{}, time.Duration(0)
+	part, due, begun := &fragment{}, time.Duration(0), false
 	tick := time.NewTicker(v.LiveEvery)
 	defer tick.Stop()
 	end := time.After(liveFor)
@@ -61,18 +109,22 @@ func (v *visit) live() error {
 			_, err = v.sessionOf(v.r)
 		}
 		if errors.Is(err, store.ErrPortalSession) {
-			_, _ = fmt.Fprint(v.w, "event: ended\ndata:\n\n")
+			_, _ = fmt.Fprint(v.w, endedEvent)
 			return nil
+		}
+		if errors.Is(err, errNotFound) && !begun {
+			return err // the browser does not connect again
 		}
 		if err != nil {
 			return nil // noted by the page; the browser connects again
 		}
+		begun = true
 		sum := sha256.Sum256(part.Bytes())
 		id := hex.EncodeToString(sum[:8])
 		var message string
 		switch {
 		case id != last:
-			message = "id: " + id + "\nevent: news\ndata: " + strings.ReplaceAll(part.String(), "\n", "\ndata: ") + "\n\n"
+			message = "id: " + id + "\nevent: news\ndata: " + lineBreaks.Replace(part.String()) + "\n\n"
 		case quiet >= heartbeat:
 			message = ": still here\n\n"
 		}
@@ -113,12 +165,19 @@ func (v *visit) livePart(target *url.URL) (*fragment, error) {
 	ctx := context.WithValue(v.r.Context(), fragmentKey{}, part)
 	r := v.r.Clone(ctx)
 	r.Method, r.URL, r.RequestURI, r.Body = http.MethodGet, target, target.String(), http.NoBody
+	if _, pattern := v.mux.Handler(r); !v.live[pattern] {
+		return part, errNotFound
+	}
 	discarded := &pipedResponse{header: http.Header{}, begun: make(chan struct{})}
 	v.mux.ServeHTTP(discarded, r)
-	if discarded.status != 0 {
-		return part, errNotFound // not a live page
+	switch {
+	case discarded.status >= http.StatusInternalServerError:
+		return part, errBroken
+	case discarded.status != 0:
+		return part, errNotFound // the person cannot see the page, or there is nothing to see
+	default:
+		return part, nil
 	}
-	return part, nil
 }
 
 // writeFragment renders the live part of a page.
@@ -131,8 +190,11 @@ func (v *visit) writeFragment(name string, data view) {
 	data.Language = v.words.language
 	part := isFragment(v.r.Context())
 	part.every = data.Every
-	if err := page.ExecuteTemplate(part, "live", data); err != nil {
+	var text bytes.Buffer
+	if err := page.ExecuteTemplate(&text, "live", data); err != nil {
 		note(v.r.Context()).err = fmt.Errorf("render the live part of the page %s: %w", name, err)
 		v.w.WriteHeader(http.StatusInternalServerError)
+		return
 	}
+	_, _ = part.Write(forShop(text.Bytes(), v.session.Shop)) // always nil
 }

@@ -36,6 +36,8 @@ const (
 	signInTime = 10 * time.Minute
 	// providerTime bounds a request to the provider.
 	providerTime = 10 * time.Second
+	// providerPause is how long the provider is not asked again after it failed.
+	providerPause = 10 * time.Second
 )
 
 // signIn is what the browser keeps between the request to the provider and its answer.
@@ -52,6 +54,9 @@ type operators struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider // nil until it was asked
+	// failed is why the provider could not be asked; it is not asked again before askAgain.
+	failed   error
+	askAgain time.Time
 }
 
 func (p *Portal) operatorRoutes() {
@@ -83,14 +88,18 @@ func (o *operators) setCookie(w http.ResponseWriter, what, value string, keep ti
 }
 
 // client returns what talks to the provider. It asks the provider once; after a failure,
-// the next person asks again.
+// it asks again in a while, so that persons do not queue for a provider that is silent.
 func (o *operators) client(ctx context.Context) (*oidc.Provider, *oauth2.Config, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.provider == nil {
+		if time.Now().Before(o.askAgain) {
+			return nil, nil, o.failed
+		}
 		provider, err := oidc.NewProvider(ctx, o.Issuer)
 		if err != nil {
-			return nil, nil, fmt.Errorf("ask the OpenID Connect provider %s: %w", o.Issuer, err)
+			o.failed, o.askAgain = fmt.Errorf("ask the OpenID Connect provider %s: %w", o.Issuer, err), time.Now().Add(providerPause)
+			return nil, nil, o.failed
 		}
 		o.provider = provider
 	}

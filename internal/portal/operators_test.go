@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,22 @@ func TestProviderIsDown(t *testing.T) {
 	p := b.browser()
 	require.Equal(t, http.StatusOK, p.get("/portal/operators").status)
 	require.Equal(t, http.StatusServiceUnavailable, p.post("/portal/operators/sign-in", nil).status)
+}
+
+// A provider that does not answer is not asked for every person: they would queue.
+func TestSilentProviderIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(host.Close)
+	b := newBenchWith(t, portal.OpenID{Issuer: host.URL, ClientID: "claimflow", ClientSecret: "secret"})
+	for range 5 {
+		require.Equal(t, http.StatusOK, b.browser().get("/portal/operators").status)
+	}
+	require.EqualValues(t, 1, asked.Load())
 }
 
 func TestWithoutAProviderThereAreNoOperatorPages(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,8 +55,12 @@ type Portal struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	sets    map[string]*pageSet
-	// served are the pages that routes registers.
-	served map[claim.PortalPage]bool
+	// pages are what routes registers, and live the patterns of pages that show news.
+	pages []pageRoute
+	live  map[string]bool
+	// streams counts the open streams of news by session.
+	streams streams
+	kept    keptChoices
 	// ending is closed when streams must end.
 	ending  chan struct{}
 	endOnce sync.Once
@@ -78,7 +83,7 @@ func New(o Options) (*Portal, error) {
 	o.LiveEvery = cmp.Or(o.LiveEvery, 2*time.Second)
 	p := &Portal{
 		Options: o, mux: http.NewServeMux(), secure: !claim.IsLoopback(public.Hostname()),
-		served: map[claim.PortalPage]bool{}, ending: make(chan struct{}),
+		live: map[string]bool{}, streams: streams{open: map[string]int{}}, kept: keptChoices{kept: map[string]keptChoice{}}, ending: make(chan struct{}),
 		tries: httprate.NewRateLimiter(maxTries, time.Minute),
 	}
 	if p.sets, err = parsePages(); err != nil {
@@ -107,7 +112,7 @@ func (p *Portal) routes() {
 
 	p.mux.HandleFunc("GET /portal/{$}", p.inSession("", "", (*visit).home))
 	p.mux.HandleFunc("POST /portal/leave", p.inSession("", "", (*visit).leave))
-	p.mux.HandleFunc("GET /portal/live", p.inSession("", "", (*visit).live))
+	p.mux.HandleFunc(livePattern, p.inSession("", "", (*visit).news))
 	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
 
 	p.operatorRoutes()
@@ -120,12 +125,30 @@ func (p *Portal) routes() {
 	p.dashboardRoutes()
 }
 
+// pageRoute is a line of the index of pages.
+type pageRoute struct {
+	page    claim.PortalPage
+	pattern string
+	needs   claim.PortalCapability
+}
+
+// serves reports whether routes registers a page.
+func (p *Portal) serves(page claim.PortalPage) bool {
+	return slices.ContainsFunc(p.pages, func(r pageRoute) bool { return r.page == page })
+}
+
 // page registers a page and what can be done on it. A pattern is a method and a path
 // below /portal/. needs is empty for what only reads.
 func (p *Portal) page(page claim.PortalPage, pattern string, needs claim.PortalCapability, serve func(*visit) error) {
-	p.served[page] = true
+	p.pages = append(p.pages, pageRoute{page, pattern, needs})
 	method, path, _ := strings.Cut(pattern, " ")
 	p.mux.HandleFunc(method+" /portal/"+path, p.inSession(page, needs, serve))
+}
+
+// livePage registers a page that shows news by itself.
+func (p *Portal) livePage(page claim.PortalPage, path string, serve func(*visit) error) {
+	p.live["GET /portal/"+path] = true
+	p.page(page, "GET "+path, "", serve)
 }
 
 // protected sets the headers that protect every answer.

@@ -136,7 +136,7 @@ func (v *visit) show(status int, name string, data view) {
 		data.Path = "/portal/" + string(v.page) // the address of a command shows nothing
 	}
 	for _, page := range claim.PortalPages() {
-		if v.session.Shows(page) && v.served[page] {
+		if v.shows(page) {
 			data.Pages = append(data.Pages, page)
 		}
 	}
@@ -190,5 +190,5 @@ func (p *Portal) write(w http.ResponseWriter, r *http.Request, status int, name 
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", words.language)
 	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // the browser may have gone
+	_, _ = w.Write(forShop(page.Bytes(), data.Session.Shop)) // the browser may have gone
 }

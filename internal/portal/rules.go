@@ -55,7 +55,7 @@ func (v *visit) settings(ctx context.Context) (settingsData, error) {
 
 // addChoices reads what the settings can name in Dixa.
 func (d *settingsData) addChoices(ctx context.Context, v *visit) {
-	choices, err := v.api.Choices(ctx, v.session.Shop)
+	choices, err := v.choices(ctx)
 	if err != nil {
 		d.ChoicesFault = v.faultOf(err)
 	}

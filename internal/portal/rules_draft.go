@@ -12,6 +12,9 @@ import (
 // maxRules bounds the rules of a draft, which the person cannot save beyond it.
 const maxRules = 100
 
+// maxDraftBytes bounds the text of a draft: settings that are larger cannot be saved.
+const maxDraftBytes = 256 << 10
+
 // ruleDraft is a list of rules that a person changes before it is tried and saved. The
 // form carries it, so that nothing is stored until the person saves it.
 type ruleDraft[R any] struct {
@@ -22,8 +25,8 @@ type ruleDraft[R any] struct {
 
 // readDraft returns the draft of a form, with the open rule as typed.
 func readDraft[R any](v *visit, typed func() R) (d ruleDraft[R], ok bool) {
-	err := json.Unmarshal([]byte(v.r.PostFormValue("rules")), &d.Rules)
-	if err != nil || len(d.Rules) > maxRules {
+	text := v.r.PostFormValue("rules")
+	if len(text) > maxDraftBytes || json.Unmarshal([]byte(text), &d.Rules) != nil || len(d.Rules) > maxRules {
 		return d, false
 	}
 	d.Open = -1

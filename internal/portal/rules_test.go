@@ -219,9 +219,9 @@ func TestRuleFormsSurviveNonsense(t *testing.T) {
 	many, err := json.Marshal(make([]claim.RoutingRule, 101))
 	require.NoError(t, err)
 	for _, path := range []string{routingPath, statusPath} {
-		for _, rules := range []string{"", "{", `{"a": 1}`, `["x"]`, string(many)} {
+		for _, rules := range []string{"", "{", `{"a": 1}`, `["x"]`, string(many), `[{"name": "` + strings.Repeat("x", 300<<10) + `"}]`} {
 			lost := p.post(path, url.Values{"rules": {rules}, "do": {"save"}})
-			require.Equal(t, http.StatusUnprocessableEntity, lost.status, rules)
+			require.Equal(t, http.StatusUnprocessableEntity, lost.status)
 			require.Contains(t, lost.text, "Your changes were lost")
 		}
 		for _, do := range []string{"up:0", "up:9", "down:1", "down:-1", "remove:7", "edit:x", "edit:9", "fly", ""} {

@@ -40,7 +40,7 @@ func (v *visit) triedSettings(p client.SettingsPreview) *tried {
 	if slices.ContainsFunc(p.Different, func(d client.OpeningDifference) bool {
 		return d.Is.QueueID != d.Would.QueueID || d.Is.AgentID != d.Would.AgentID
 	}) {
-		if found, err := v.api.Choices(v.r.Context(), v.session.Shop); err == nil { // ids do without names
+		if found, err := v.choices(v.r.Context()); err == nil { // ids do without names
 			choices = found
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -45,15 +47,42 @@ func (p *Portal) inSession(page claim.PortalPage, needs claim.PortalCapability, 
 			v.fail(errForbidden)
 			return
 		}
-		if isFragment(r.Context()) == nil {
+		if isFragment(r.Context()) == nil && r.Pattern != livePattern {
 			if err := p.Store.Portal.Used(r.Context(), session); err != nil && !errors.Is(err, store.ErrPortalSession) {
 				note(r.Context()).err = err // the page works all the same
+			}
+		}
+		if r.Method == http.MethodPost {
+			// Fields of a form that was cut off look empty, and empty ones have a meaning.
+			if r.ParseForm() != nil {
+				_ = v.lost() // always nil
+				return
+			}
+			if shop := r.PostFormValue(shopField); shop != "" && shop != session.Shop {
+				v.show(http.StatusConflict, "message", view{Title: v.words.say("othershop.title"), Data: v.words.say("othershop.text")})
+				return
 			}
 		}
 		if err := serve(v); err != nil {
 			v.fail(err)
 		}
 	}
+}
+
+// shopField is the hidden field of every form that says for which shop its page was made.
+// A browser has one session, so after entering another shop in another tab, the forms of
+// the first would change the wrong shop.
+const shopField = "portal_shop"
+
+var postForm = regexp.MustCompile(`<form [^>]*method="post"[^>]*>`)
+
+// forShop adds the hidden field to the forms of a page. Only the page's own markup has
+// forms, because texts in it are escaped.
+func forShop(page []byte, shop string) []byte {
+	if shop == "" {
+		return page
+	}
+	return postForm.ReplaceAll(page, []byte(`$0<input type="hidden" name="`+shopField+`" value="`+shop+`">`))
 }
 
 var (
@@ -84,18 +113,25 @@ func (p *Portal) cookieName() string {
 }
 
 // setCookie sets or, with an empty value, removes the cookie of a session. In a frame of
-// another site, the cookie is kept apart for each site that shows the frame (CHIPS).
+// another site, the cookie is kept apart for each site that shows the frame (CHIPS). A
+// browser may have one of each kind under the same name and sends both outside of frames,
+// so the other kind is removed, before a browser that knows one kind gets the new one.
 func (p *Portal) setCookie(w http.ResponseWriter, s claim.PortalSession, value string) {
-	c := &http.Cookie{
-		Name: p.cookieName(), Value: value, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode, Expires: s.ExpiresAt,
-	}
+	framed := s.AllowedOrigin != ""
+	http.SetCookie(w, p.cookie(!framed, "", time.Time{}))
+	http.SetCookie(w, p.cookie(framed, value, s.ExpiresAt))
+}
+
+// cookie returns the cookie of a session; one without a value removes it.
+func (p *Portal) cookie(framed bool, value string, expires time.Time) *http.Cookie {
+	c := &http.Cookie{Name: p.cookieName(), Value: value, Path: "/", HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode, Expires: expires}
 	if value == "" {
 		c.MaxAge = -1
 	}
-	if s.AllowedOrigin != "" {
+	if framed {
 		c.SameSite, c.Secure, c.Partitioned = http.SameSiteNoneMode, true, true
 	}
-	http.SetCookie(w, c)
+	return c
 }
 
 // noSession answers a request without a valid session.
@@ -131,7 +167,7 @@ func (p *Portal) overTried(w http.ResponseWriter, r *http.Request) bool {
 // home shows the first page of the session, or why there is none.
 func (v *visit) home() error {
 	for _, page := range claim.PortalPages() {
-		if v.session.Shows(page) && v.served[page] {
+		if v.shows(page) {
 			return v.redirect(string(page))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -12,7 +13,7 @@ import (
 
 func (p *Portal) setupRoutes() {
 	const page, may = claim.PageSetup, claim.MayConfigure
-	p.page(page, "GET setup", "", (*visit).setup)
+	p.livePage(page, "setup", (*visit).setup)
 	p.page(page, "POST setup/token", may, (*visit).saveToken)
 	p.page(page, "POST setup/disconnect", may, (*visit).disconnect)
 	p.page(page, "POST setup/settings", may, (*visit).saveSettings)
@@ -66,7 +67,7 @@ func (v *visit) showSetup(status int, change func(*setupData)) error {
 
 // addChoices reads what the forms offer. What is saved already is offered in any case.
 func (d *setupData) addChoices(ctx context.Context, v *visit) {
-	choices, err := v.api.Choices(ctx, v.session.Shop)
+	choices, err := v.choices(ctx)
 	if err != nil {
 		d.ChoicesFault = v.faultOf(err)
 	}
@@ -84,7 +85,7 @@ func withChosen(list []claim.Choice, id string) []claim.Choice {
 	if id == "" {
 		return list
 	}
-	return append(list, claim.Choice{ID: id, Name: id})
+	return append(slices.Clip(list), claim.Choice{ID: id, Name: id})
 }
 
 // notReady returns the key of the reason why an integration cannot be turned on; empty if
@@ -107,6 +108,7 @@ func notReady(in *claim.Integration) string {
 func (v *visit) saveToken() error {
 	_, err := v.api.Connect(v.r.Context(), v.session.Shop, v.r.PostFormValue("token"))
 	if err == nil {
+		v.kept.forget(v.session.Shop)
 		return v.done("setup", "connected")
 	}
 	// A token is never shown again, not even the one that was refused.
@@ -119,6 +121,7 @@ func (v *visit) disconnect() error {
 	if err := v.api.Disconnect(v.r.Context(), v.session.Shop); err != nil {
 		return err
 	}
+	v.kept.forget(v.session.Shop)
 	return v.done("setup", "disconnected")
 }
 

@@ -213,16 +213,25 @@ func (v *visit) previewTemplate() error {
 	return nil
 }
 
+// claimsToPreview returns the newest claims, if the person may see claims.
+func (v *visit) claimsToPreview() ([]claim.Record, error) {
+	if !v.shows(claim.PageClaims) {
+		return nil, nil
+	}
+	page, err := v.api.ClaimsPage(v.r.Context(), v.session.Shop, client.Filter{PageSize: 20}, "")
+	return page.Claims, err
+}
+
 // showTemplate shows the page of a text.
 func (v *visit) showTemplate(status int, d templateData) error {
 	for _, c := range templates.Samples() {
 		d.Samples = append(d.Samples, named{"sample:" + c.ID, v.words.say("templates." + c.ID)})
 	}
-	page, err := v.api.ClaimsPage(v.r.Context(), v.session.Shop, client.Filter{PageSize: 20}, "")
+	claims, err := v.claimsToPreview()
 	if err != nil {
 		return err
 	}
-	for _, c := range page.Claims {
+	for _, c := range claims {
 		name := v.reason(claim.NormalizeKey(c.Reason)).Name + " · " + c.ID
 		if c.OrderNumber != "" {
 			name += " · " + v.words.say("templates.order", c.OrderNumber)

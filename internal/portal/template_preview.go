@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/templates"
 )
@@ -29,6 +30,9 @@ func (v *visit) preview(t *client.TemplateSource) ticketPreview {
 	kind, id, _ := strings.Cut(v.r.FormValue("on"), ":")
 	switch kind {
 	case "claim":
+		if !v.shows(claim.PageClaims) { // what the customer wrote is only for those who see claims
+			return ticketPreview{Faults: []fieldFault{{Text: v.words.say("templates.preview.gone")}}}
+		}
 		request.ClaimID = id
 	case "sample":
 		request.Sample = id

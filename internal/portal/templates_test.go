@@ -177,6 +177,14 @@ func TestTemplatePreviewIsSafeOnClaims(t *testing.T) {
 	}
 	gone := p.post("/portal/templates/damaged/preview?language=en", typed(url.Values{"on": {"claim:c-2"}}))
 	require.Contains(t, gone.text, "does not exist any more")
+	others := b.enter(client.NewPortalLink{Language: "en", Pages: []claim.PortalPage{claim.PageTemplates}})
+	require.NotContains(t, others.get(textPath).text, "c-1", "who does not see claims sees none here")
+	for _, hidden := range []answer{
+		others.post("/portal/templates/damaged/preview?language=en", form), others.post("/portal/templates/damaged/try?language=en", form), others.get(textPath + "&on=claim:c-1"),
+	} {
+		require.NotContains(t, hidden.text, "alert(1)")
+		require.Contains(t, hidden.text, "does not exist any more")
+	}
 	current, err := b.client.Template(t.Context(), shop, "damaged", "en")
 	require.NoError(t, err)
 	require.Nil(t, current.Own, "a preview saves nothing")

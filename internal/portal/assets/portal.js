@@ -40,7 +40,8 @@
   // the live part, news wait.
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
-    const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
+    const shop = document.querySelector("input[name=portal_shop]")?.value ?? "";
+    const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search) + "&shop=" + encodeURIComponent(shop));
     let first = true;
     let news = null;
     // What a part says, apart from what stays as it is.
