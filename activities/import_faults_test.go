@@ -168,14 +168,17 @@ func TestIncompleteAnswersAreRepeated(t *testing.T) {
 // 429s are no failures, however many come, and Dixa's wait is what Temporal waits.
 func TestRateLimitsAreWaitedFor(t *testing.T) {
 	t.Parallel()
+	header := func(value string) func() map[string]string {
+		return func() map[string]string { return map[string]string{"Retry-After": value} }
+	}
 	for name, tt := range map[string]struct {
-		headers     map[string]string
+		headers     func() map[string]string
 		least, most time.Duration
 	}{
-		"without Retry-After": {nil, time.Second, 2 * time.Second},
-		"seconds":             {map[string]string{"Retry-After": "42"}, 42 * time.Second, 60 * time.Second},
-		"date":                {map[string]string{"Retry-After": time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat)}, 4 * time.Minute, 15 * time.Minute},
-		"absurd":              {map[string]string{"Retry-After": "999999"}, 4 * time.Minute, 20 * time.Minute},
+		"without Retry-After": {func() map[string]string { return nil }, time.Second, 2 * time.Second},
+		"seconds":             {header("42"), 42 * time.Second, 60 * time.Second},
+		"date":                {func() map[string]string { return header(time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat))() }, 4 * time.Minute, 15 * time.Minute},
+		"absurd":              {header("999999"), 4 * time.Minute, 20 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,7 +191,7 @@ func TestRateLimitsAreWaitedFor(t *testing.T) {
 				b.dixa.AddToken(token)
 				_, err := b.store.Connections.SaveToken(t.Context(), "acme", token, store.Organization{ID: server.SeedOrganization})
 				require.NoError(t, err)
-				b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: http.StatusTooManyRequests, Headers: tt.headers, Times: 1})
+				b.dixa.Inject(server.Fault{Kind: server.FaultStatus, Status: http.StatusTooManyRequests, Headers: tt.headers(), Times: 1})
 				_, err = importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
 				app := applicationError(t, err)
 				require.Equal(t, claim.ErrorRateLimited, app.Type(), "%s: %v", w.Stream, err)
