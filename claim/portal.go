@@ -56,8 +56,8 @@ const (
 type NewPortalLink struct {
 	// Subject identifies the person to the platform.
 	Subject string `json:"subject" minLength:"1" maxLength:"200" doc:"The platform's id of the person who will use the link. The audit log shows it: use an id rather than a name or an address."`
-	// Pages are the visible pages; all if empty.
-	Pages []PortalPage `json:"pages,omitempty" doc:"The pages that the person sees. Defaults to all: setup, templates, rules, claims, endpoints, data, dashboards."`
+	// Pages are the visible pages; all if nil.
+	Pages []PortalPage `json:"pages,omitzero" doc:"The pages that the person sees. Defaults to all: setup, templates, rules, claims, endpoints, data, dashboards."`
 	// Capabilities are what the person may do besides reading; all if nil.
 	Capabilities []PortalCapability `json:"capabilities,omitzero" doc:"What the person may do besides reading: configure (settings, the token, templates, endpoints, data sources) and operate (retry and abandon claims, send messages, import). Defaults to what the API key permits; [] allows reading only."`
 	Language     string             `json:"language,omitempty" enum:"en,de" doc:"The language of the pages. Defaults to that of the browser."`
@@ -106,6 +106,9 @@ func (l *NewPortalLink) Validate() []FieldError {
 	add := func(field, problem string) { all = append(all, FieldError{Field: field, Problem: problem}) }
 	if l.Subject == "" || len(l.Subject) > 200 || !IsText(l.Subject) {
 		add("subject", "must be text of 1 to 200 bytes")
+	}
+	if l.Pages != nil && len(l.Pages) == 0 {
+		add("pages", "must name a page; leave it out for all pages") // who sees none must not see all
 	}
 	for _, p := range l.Pages {
 		if !slices.Contains(PortalPages(), p) {

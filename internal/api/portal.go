@@ -62,7 +62,7 @@ func (a *api) createPortalLink(ctx context.Context, in *portalLinkInput) (*body[
 	if !claim.IsSecureURL(a.PublicURL) {
 		return nil, newProblem(http.StatusConflict, "", "The portal needs https, because its sessions are cookies. Set CLAIMFLOW_PUBLIC_URL to the https address of this service.")
 	}
-	if len(l.Pages) == 0 {
+	if l.Pages == nil {
 		l.Pages = claim.PortalPages()
 	}
 	if l.Capabilities == nil {

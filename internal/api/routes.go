@@ -111,7 +111,7 @@ func (a *api) routes() []route {
 		newRoute("POST "+shop+"/integrations/dixa/token/compare", "compare-token", "Check whether a token is the saved one", tagDixa, shopsWrite, a.compareToken, withoutAudit,
 			withDescription("The token is not sent. Compares its HMAC-SHA-256 under a nonce that the caller chooses.")),
 		newRoute("POST "+shop+"/integrations/dixa/status-rules/preview", "preview-status-rules", "Preview status rules against past events", tagDixa, shopsRead, a.previewStatusRules, withoutAudit,
-			withDescription("Evaluates the events of the shop's newest claims with the current and with the given rules, and lists the claims whose status would differ. Changes and sends nothing.")),
+			withDescription("Evaluates the events of the shop's newest claims with the current and with the given rules, and lists the claims whose status would differ. Needs the scope claims:read too. Changes and sends nothing.")),
 		newRoute("POST "+shop+"/integrations/dixa/preview", "preview-settings", "Preview settings on past claims", tagDixa, shopsRead, a.previewSettings, withoutAudit,
 			withRequestBody[client.SettingsPreviewRequest](small, "settings"),
 			withDescription("Plans the opening of the shop's newest claims with the current and with the given settings, and lists the claims whose template, language, tags or route would differ. Needs the scope claims:read too. Changes and sends nothing; what the settings name is not looked up in Dixa.")),

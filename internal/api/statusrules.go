@@ -26,6 +26,9 @@ type statusRulesInput struct {
 
 // previewStatusRules evaluates past events with other rules.
 func (a *api) previewStatusRules(ctx context.Context, in *statusRulesInput) (*body[client.StatusRulesPreview], error) {
+	if err := a.mayReadClaims(ctx); err != nil {
+		return nil, err
+	}
 	integration, err := a.Store.Settings.Integration(ctx, in.Shop)
 	if err != nil {
 		return nil, err

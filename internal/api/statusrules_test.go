@@ -77,4 +77,6 @@ func TestStatusRulesPreviewUsesPastEvents(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, 422, refused.Status)
 	require.Contains(t, fmt.Sprint(refused), "status_rules[0].then.status")
+	r := b.send("POST", "/v1/shops/acme/integrations/dixa/status-rules/preview", b.key("acme", client.ScopeShopsRead), `{"status_rules": []}`)
+	require.Equal(t, 403, r.StatusCode, "the preview names claims")
 }

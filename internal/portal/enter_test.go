@@ -209,6 +209,8 @@ func TestInvalidLinks(t *testing.T) {
 		fields = append(fields, e.Field)
 	}
 	require.Equal(t, []string{"allowed_origin", "capabilities", "pages", "refresh_url", "return_url"}, fields)
+	_, err = b.client.CreatePortalLink(t.Context(), shop, client.NewPortalLink{Subject: "x", Pages: []claim.PortalPage{}})
+	require.ErrorContains(t, err, "pages", "nobody gets all pages for none")
 	for _, origin := range []string{"https://a.example/path", "https://a.example; script-src *", "https://user@a.example", "http://a.example", "https://"} {
 		_, err := b.client.CreatePortalLink(t.Context(), shop, client.NewPortalLink{Subject: "x", AllowedOrigin: origin})
 		require.ErrorContains(t, err, "allowed_origin", origin)

@@ -13,12 +13,12 @@ import (
 func TestAnswerAfterTheCallerHasGone(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
+	gone, ended := make(chan struct{}), make(chan error)
 	transport := &inProcess{
 		handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			cancel()
 			<-r.Context().Done()
-			<-ended // the caller has its error
+			<-gone
 			_, err := io.WriteString(w, "too late")
 			ended <- err
 		}),
@@ -31,6 +31,6 @@ func TestAnswerAfterTheCallerHasGone(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	require.ErrorIs(t, err, context.Canceled)
-	ended <- nil
+	close(gone)
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
