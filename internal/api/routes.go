@@ -52,7 +52,7 @@ func (a *api) routes() []route {
 		operate, admin          = client.ScopeOperate, client.ScopeAdmin
 	)
 	const small = 256 << 10
-	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), a.portalRoutes(), a.dashboardRoutes(), []route{
+	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), a.portalRoutes(), a.dashboardRoutes(), a.wallRoutes(), []route{
 		newRoute("POST "+shop+"/claims", "submit-claim", "Submit a claim", tagClaims, claimsWrite, a.submitClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), withStatus(http.StatusAccepted), submitAnswers,
 			withErrors(http.StatusConflict, http.StatusRequestEntityTooLarge),

@@ -262,6 +262,8 @@ func TestPagesHaveNoBarriers(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.client.Enable(t.Context(), shop)
 	require.NoError(t, err)
+	wall, err := b.client.CreateWall(t.Context(), shop, client.NewWall{Name: "Room", Board: "overview"})
+	require.NoError(t, err)
 	for _, theme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 1400, 3840} {
 			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
@@ -279,6 +281,8 @@ func TestPagesHaveNoBarriers(t *testing.T) {
 					w.open("/portal/" + page)
 					w.inspect(name(strings.ReplaceAll(page, "/", "-")))
 				}
+				w.open(wall.URL)
+				w.inspect(name("wall"))
 			})
 		}
 	}

@@ -46,6 +46,16 @@ func (v *visit) live() error {
 	if err != nil || strings.HasPrefix(target.Path, "/portal/live") {
 		return errNotFound
 	}
+	admit := func() error {
+		_, err := v.sessionOf(v.r)
+		return err
+	}
+	v.stream(admit, func() (*fragment, error) { return v.livePart(target) })
+	return nil
+}
+
+// stream sends what render renders whenever it changes, until admit refuses.
+func (v *visit) stream(admit func() error, render func() (*fragment, error)) {
 	stream := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no")
@@ -55,18 +65,17 @@ func (v *visit) live() error {
 	defer tick.Stop()
 	end := time.After(liveFor)
 	for {
-		if due <= 0 {
-			part, err = v.livePart(target)
+		err := admit()
+		if err == nil && due <= 0 {
+			part, err = render()
 			due = part.every
-		} else {
-			_, err = v.sessionOf(v.r)
 		}
-		if errors.Is(err, store.ErrPortalSession) {
+		if errors.Is(err, store.ErrPortalSession) || errors.Is(err, store.ErrWall) {
 			_, _ = fmt.Fprint(v.w, "event: ended\ndata:\n\n")
-			return nil
+			return
 		}
 		if err != nil {
-			return nil // noted by the page; the browser connects again
+			return // noted by the page; the browser connects again
 		}
 		sum := sha256.Sum256(part.Bytes())
 		id := hex.EncodeToString(sum[:8])
@@ -80,17 +89,17 @@ func (v *visit) live() error {
 		if message != "" {
 			last, quiet = id, 0
 			if err := stream.SetWriteDeadline(time.Now().Add(heartbeat)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-				return nil // the browser has gone
+				return // the browser has gone
 			}
 			if _, err := fmt.Fprint(v.w, message); err != nil || stream.Flush() != nil {
-				return nil // the browser has gone
+				return // the browser has gone
 			}
 		}
 		select {
 		case <-v.r.Context().Done():
-			return nil
+			return
 		case <-end:
-			return nil
+			return
 		case <-tick.C:
 			quiet += v.LiveEvery
 			due -= v.LiveEvery
@@ -98,13 +107,9 @@ func (v *visit) live() error {
 	}
 }
 
-// livePart renders the live part of a page for the session of the stream, if it has not
-// ended.
+// livePart renders the live part of a page for the session of the stream.
 func (v *visit) livePart(target *url.URL) (*fragment, error) {
 	part := &fragment{}
-	if _, err := v.sessionOf(v.r); err != nil {
-		return part, err
-	}
 	ctx := context.WithValue(v.r.Context(), fragmentKey{}, part)
 	r := v.r.Clone(ctx)
 	r.Method, r.URL, r.RequestURI, r.Body = http.MethodGet, target, target.String(), http.NoBody

@@ -40,7 +40,7 @@
   // the live part, news wait.
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
-    const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
+    const wall = live.hasAttribute("data-wall");
     let first = true;
     let news = null;
     const show = () => {
@@ -63,19 +63,30 @@
         (focus.isConnected ? focus : document.getElementById(focus.id))?.focus();
       }
     };
-    source.addEventListener("news", (event) => {
-      if (!first) {
-        news = event.data;
-        show();
-      }
-      first = false;
-    });
     // Not at once: the person may have left the field to press a button.
     live.addEventListener("focusout", () => setTimeout(show, 1000));
-    source.addEventListener("ended", () => {
-      source.close();
-      location.reload();
-    });
+    const open = () => {
+      const source = new EventSource(wall ? location.pathname + "/live" : "/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
+      source.addEventListener("news", (event) => {
+        if (!first) {
+          news = event.data;
+          show();
+        }
+        first = false;
+      });
+      source.addEventListener("ended", () => {
+        source.close();
+        location.reload();
+      });
+      // The browser does not connect again after an error of a proxy, and nobody is there
+      // to load a wall again.
+      source.addEventListener("error", () => {
+        if (wall && source.readyState === EventSource.CLOSED) {
+          setTimeout(open, 10000);
+        }
+      });
+    };
+    open();
   }
 
   // The preview follows what the person types.
