@@ -241,7 +241,11 @@ func (c *Client) do(k call, req *http.Request) (*http.Response, error) {
 
 // stream sends a request and returns the response, unless it is an error.
 func (c *Client) stream(ctx context.Context, k call) (*http.Response, error) {
-	resp, err := c.open(ctx, k, nil)
+	body, err := encode(k.body)
+	if err != nil {
+		return nil, fmt.Errorf("claimflow: %s %s: encode the body: %w", k.method, k.route(), err)
+	}
+	resp, err := c.open(ctx, k, body)
 	if err != nil || resp.StatusCode < http.StatusBadRequest {
 		return resp, err
 	}

@@ -7,6 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"time"
 
@@ -232,6 +236,50 @@ type TestRequest struct {
 // not retried once it may have started.
 func (c *Client) Test(ctx context.Context, shop string, r TestRequest) (claim.Report, error) {
 	return ask[claim.Report](ctx, c, call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, once: true, slow: true})
+}
+
+// TestStep is what a test has come to.
+type TestStep struct {
+	// Check is a check that has ended; empty in the last step.
+	Check claim.Check
+	// Report is the whole report, in the last step; nil before.
+	Report *claim.Report
+}
+
+// WatchTest does what [Client.Test] does and yields each check as soon as it ends. The last
+// step has the report; without it, the last one is an error. Range over the steps once, to
+// the end or with a context that ends. It is bounded by ctx only, and not retried.
+func (c *Client) WatchTest(ctx context.Context, shop string, r TestRequest) (iter.Seq2[TestStep, error], error) {
+	k := call{method: http.MethodPost, path: dixaOf(shop, "test"), body: r, accept: "application/x-ndjson"}
+	resp, err := c.stream(ctx, k) //nolint:bodyclose // the steps close it
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(TestStep, error) bool) {
+		defer func() { _ = resp.Body.Close() }() // read to the end or abandoned
+		lines := json.NewDecoder(resp.Body)
+		for reported := false; ; {
+			var line struct {
+				claim.Check
+				claim.Report
+			}
+			err := lines.Decode(&line)
+			if errors.Is(err, io.EOF) && reported {
+				return
+			}
+			if err != nil {
+				yield(TestStep{}, fmt.Errorf("claimflow: %s %s: %w: the response was cut off: %w", k.method, k.route(), ErrNoAnswer, err))
+				return
+			}
+			step := TestStep{Check: line.Check}
+			if line.Name == "" {
+				step.Report, reported = &line.Report, true
+			}
+			if !yield(step, nil) {
+				return
+			}
+		}
+	}, nil
 }
 
 // PlatformSettings is the layer of settings that all shops inherit.

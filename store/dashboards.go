@@ -59,7 +59,14 @@ func (s Dashboards) Save(ctx context.Context, shop string, d claim.Dashboard) er
 	})
 }
 
-// Delete deletes a dashboard. It returns [ErrNotFound] if there is none.
+// Delete deletes a dashboard with the wall links that show it. It returns [ErrNotFound] if
+// there is none.
 func (s Dashboards) Delete(ctx context.Context, shop, id string) error {
-	return s.execute(ctx, "delete a dashboard", ErrNotFound, `DELETE FROM dashboards WHERE shop = $1 AND id = $2`, shop, id)
+	return s.write(ctx, "delete a dashboard", func(tx *sql.Tx) error {
+		if err := execOne(ctx, tx, ErrNotFound, `DELETE FROM dashboards WHERE shop = $1 AND id = $2`, shop, id); err != nil {
+			return err
+		}
+		_, err := exec(ctx, tx, `DELETE FROM portal_walls WHERE shop = $1 AND board = $2`, shop, claim.OwnBoardPrefix+id)
+		return err
+	})
 }

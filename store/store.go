@@ -84,6 +84,8 @@ type Store struct {
 	Portal Portal
 	// Dashboards holds the dashboards that shops have put together.
 	Dashboards Dashboards
+	// Walls holds the links that show dashboards on screens.
+	Walls Walls
 }
 
 // The subjects of a [Store].
@@ -153,6 +155,8 @@ type (
 	Portal struct{ *core }
 	// Dashboards holds the dashboards that shops have put together.
 	Dashboards struct{ *core }
+	// Walls holds the links that show dashboards on screens.
+	Walls struct{ *core }
 )
 
 // core is what all subjects share: the database, the keys and the clock.
@@ -183,7 +187,7 @@ func newStore(c *core) *Store {
 		Operations: Operations{c}, Provisioned: Provisioned{c},
 		Outbox: Outbox{c}, Endpoints: Endpoints{c}, Deliveries: Deliveries{c}, Feeds: Feeds{c}, Mappings: Mappings{c}, Erasures: Erasures{c},
 		Shops: Shops{c}, Settings: Settings{c}, Templates: Templates{c}, Connections: Connections{c},
-		APIKeys: APIKeys{c}, AuditLog: AuditLog{c}, Portal: Portal{c}, Dashboards: Dashboards{c},
+		APIKeys: APIKeys{c}, AuditLog: AuditLog{c}, Portal: Portal{c}, Dashboards: Dashboards{c}, Walls: Walls{c},
 	}
 }
 

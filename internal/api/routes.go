@@ -52,7 +52,7 @@ func (a *api) routes() []route {
 		operate, admin          = client.ScopeOperate, client.ScopeAdmin
 	)
 	const small = 256 << 10
-	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), a.portalRoutes(), a.dashboardRoutes(), []route{
+	return slices.Concat(a.endpointRoutes(), a.organizationRoutes(), a.portalRoutes(), a.dashboardRoutes(), a.wallRoutes(), []route{
 		newRoute("POST "+shop+"/claims", "submit-claim", "Submit a claim", tagClaims, claimsWrite, a.submitClaim, withoutAudit,
 			withRequestBody[claim.Claim](claim.MaxBodyBytes, "claim_id", "reason"), withStatus(http.StatusAccepted), submitAnswers,
 			withErrors(http.StatusConflict, http.StatusRequestEntityTooLarge),
@@ -126,8 +126,8 @@ func (a *api) routes() []route {
 			withDescription("For a subscription that you create in Dixa with the URL shown by the integration. Otherwise enabling the shop creates one. Only a preview of the secret is ever returned.")),
 		newRoute("POST "+shop+"/integrations/dixa/sweep", "sweep-integration", "Reconcile with Dixa now", tagDixa, operate, a.sweepShop, withStatus(http.StatusAccepted), withErrors(http.StatusConflict, http.StatusServiceUnavailable),
 			withDescription("202: a sweep of the shop's Dixa organization started, or is already running. The integration shows its report once it ends.")),
-		newRoute("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, withLongTimeout, withErrors(http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadGateway),
-			withDescription("405: the shop's settings are read-only; nothing was sent to Dixa.")),
+		newRoute("POST "+shop+"/integrations/dixa/test", "test-integration", "Open a test conversation", tagDixa, shopsWrite, a.test, testAnswers, withLongTimeout, withErrors(http.StatusConflict, http.StatusMethodNotAllowed, http.StatusBadGateway),
+			withDescription("With Accept: application/x-ndjson, each check is a line as soon as it ends, and the last line is the report. 405: the shop's settings are read-only; nothing was sent to Dixa.")),
 
 		newRoute("PUT "+shop+"/karla/webhook-secret", "save-karla-secret", "Save the signing secret of Karla's webhooks for a shop", tagShops, shopsWrite, a.saveKarlaSecret,
 			withRequestBody[client.KarlaSecretRequest](small, "secret"), withDescription("Only a preview of the secret is ever returned. The previous secret stays valid for three days.")),

@@ -244,19 +244,3 @@ func (a *api) choices(ctx context.Context, in *InShop) (*body[claim.Choices], er
 	c.Mailboxes, c.Agents, c.Queues, c.Attributes = notNil(c.Mailboxes), notNil(c.Agents), notNil(c.Queues), notNil(c.Attributes)
 	return ok(c, err)
 }
-
-type testInput struct {
-	InShop
-	Body client.TestRequest
-}
-
-func (a *api) test(ctx context.Context, in *testInput) (*body[claim.Report], error) {
-	if err := a.writable(ctx, in.Shop); err != nil {
-		return nil, err
-	}
-	report, err := a.Onboarding.Test(ctx, in.Shop, in.Body.Email, in.Body.AgentID)
-	if report.ConversationID != 0 {
-		recordChange(ctx, "conversation_id", number(report.ConversationID))
-	}
-	return ok(report, err)
-}

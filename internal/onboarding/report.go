@@ -12,13 +12,23 @@ import (
 )
 
 // report is a report that is being written.
-type report claim.Report
+type report struct {
+	claim.Report
+	// each is called with every check that is added.
+	each func(claim.Check)
+}
 
-func newReport() *report { return &report{OK: true, Checks: []claim.Check{}} }
+func newReport(each func(claim.Check)) *report {
+	return &report{claim.Report{OK: true, Checks: []claim.Check{}}, each}
+}
 
 func (r *report) add(name string, result claim.CheckResult, format string, args ...any) {
 	r.OK = r.OK && result != claim.CheckFailed
-	r.Checks = append(r.Checks, claim.Check{Name: name, Result: result, Detail: fmt.Sprintf(format, args...)})
+	check := claim.Check{Name: name, Result: result, Detail: fmt.Sprintf(format, args...)}
+	r.Checks = append(r.Checks, check)
+	if r.each != nil {
+		r.each(check)
+	}
 }
 
 // try adds a check that fails if a call of Dixa failed.
@@ -52,19 +62,19 @@ func (s *Service) Validate(ctx context.Context, shop string) (claim.Report, erro
 	if err != nil {
 		return claim.Report{}, err
 	}
-	r := newReport()
+	r := newReport(nil)
 	client, err := s.client(ctx, in)
 	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
 		r.add("token", claim.CheckFailed, "%s", refusal.Words)
 		r.skip("no usable token", "contact endpoint", "settings", "read tags", "webhooks")
-		return claim.Report(*r), nil
+		return r.Report, nil
 	}
 	if err != nil {
 		return claim.Report{}, err
 	}
 	if !s.validateToken(ctx, client, in, r) {
 		r.skip("the token does not work", "contact endpoint", "settings", "read tags", "webhooks")
-		return claim.Report(*r), nil
+		return r.Report, nil
 	}
 	d := newDirectory(client)
 	validateMailbox(ctx, d, in.Effective, r)
@@ -78,7 +88,7 @@ func (s *Service) Validate(ctx context.Context, shop string) (claim.Report, erro
 	if share != nil {
 		r.add("request limit", claim.CheckWarning, "%s. Create a separate token for Claimflow in Dixa and save it with `starter shop connect %s`", share, in.Slug)
 	}
-	return claim.Report(*r), nil
+	return r.Report, nil
 }
 
 func (s *Service) validateToken(ctx context.Context, client *dixa.Client, in claim.Integration, r *report) bool {

@@ -11,7 +11,7 @@ import (
 	"github.com/claimflow/claimflow/internal/todixa/connection"
 )
 
-// TestTag is the tag of conversations that [Service.Test] opens.
+// TestTag is the tag of conversations that a [Trial] opens.
 const TestTag = "claimflow-test"
 
 const (
@@ -34,31 +34,17 @@ const (
 	probeClose  = "close it"
 )
 
-// Test opens a conversation tagged [TestTag] on behalf of an address. It determines
-// what the token may do and whether Dixa replies automatically. It then replies as
-// an agent, checks that the conversation lists the reply, and closes the
-// conversation. If agent is empty, the shop's default agent replies. The report
-// lists the failures, such as every write if the shop's settings are read-only. Dixa
-// sends email to the address. The error is a [*Refusal] if nothing can be tested.
+// Test runs a [Trial].
 func (s *Service) Test(ctx context.Context, shop, email, agent string) (claim.Report, error) {
-	in, err := s.store.Settings.Integration(ctx, shop)
+	t, err := s.NewTrial(ctx, shop, agent)
 	if err != nil {
 		return claim.Report{}, err
 	}
-	client, err := s.client(ctx, in)
-	if err != nil {
-		return claim.Report{}, err
-	}
-	if in.Effective.EmailIntegrationID == "" {
-		return claim.Report{}, refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
-	}
-	t := &trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait, report: newReport()}
-	t.run(ctx, email)
-	return claim.Report(*t.report), nil
+	return t.Run(ctx, email, nil), nil
 }
 
-// trial is one run of a test.
-type trial struct {
+// Trial is a test of a shop's connection that can begin.
+type Trial struct {
 	client   *dixa.Client
 	settings claim.Settings
 	agent    string
@@ -66,7 +52,35 @@ type trial struct {
 	report   *report
 }
 
-func (t *trial) run(ctx context.Context, email string) {
+// NewTrial prepares a test and sends nothing yet. If agent is empty, the shop's default agent
+// replies. The error is a [*Refusal] if nothing can be tested.
+func (s *Service) NewTrial(ctx context.Context, shop, agent string) (*Trial, error) {
+	in, err := s.store.Settings.Integration(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	client, err := s.client(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if in.Effective.EmailIntegrationID == "" {
+		return nil, refuse(NotReady, nil, "No contact endpoint is set, so conversations have no mailbox. Set email_integration_id first; %s.", s.mailboxesInWords(ctx, client))
+	}
+	return &Trial{client: client, settings: in.Effective, agent: cmp.Or(agent, in.Effective.DefaultAgentID), wait: s.wait}, nil
+}
+
+// Run opens a conversation tagged [TestTag] on behalf of an address. It determines what the
+// token may do and whether Dixa replies automatically. It then replies as an agent, checks
+// that the conversation lists the reply, and closes the conversation. The report lists the
+// failures, such as every write if the shop's settings are read-only. Dixa sends email to the
+// address. each is called with every check as soon as it ends; it may be nil.
+func (t *Trial) Run(ctx context.Context, email string, each func(claim.Check)) claim.Report {
+	t.report = newReport(each)
+	t.run(ctx, email)
+	return t.report.Report
+}
+
+func (t *Trial) run(ctx context.Context, email string) {
 	user, ok := t.customer(ctx, email)
 	if !ok {
 		t.report.skip("no customer is available", probeOpen, probeTag, probeNote, probeAuto, probeReply, probeThread, probeClose)
@@ -93,7 +107,7 @@ func (t *trial) run(ctx context.Context, email string) {
 }
 
 // customer finds the end user of the address or creates one.
-func (t *trial) customer(ctx context.Context, email string) (string, bool) {
+func (t *Trial) customer(ctx context.Context, email string) (string, bool) {
 	found, err := connection.Call(ctx, func() (string, error) {
 		for user, err := range t.client.EndUsers.List(ctx, dixa.EndUserFilter{Email: email}) {
 			if err != nil {
@@ -127,7 +141,7 @@ func (t *trial) customer(ctx context.Context, email string) (string, bool) {
 	return user.ID, true
 }
 
-func (t *trial) open(ctx context.Context, user string) (int64, bool) {
+func (t *Trial) open(ctx context.Context, user string) (int64, bool) {
 	id, err := connection.Call(ctx, func() (int64, error) {
 		return t.client.Conversations.Create(ctx, dixa.NewConversation{
 			Type: dixa.NewEmail, RequesterID: user, EmailIntegrationID: t.settings.EmailIntegrationID,
@@ -142,7 +156,7 @@ func (t *trial) open(ctx context.Context, user string) (int64, bool) {
 }
 
 // lookForAutoReply checks for a message that Dixa wrote.
-func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
+func (t *Trial) lookForAutoReply(ctx context.Context, id int64) {
 	m, err := t.await(ctx, id, func(m *dixa.Message) bool {
 		return m.Attributes.Direction == dixa.Outbound || m.Attributes.IsAutoReply != nil && *m.Attributes.IsAutoReply
 	})
@@ -158,7 +172,7 @@ func (t *trial) lookForAutoReply(ctx context.Context, id int64) {
 
 // reply replies to the customer as an agent and checks that the conversation lists
 // the reply.
-func (t *trial) reply(ctx context.Context, id int64) {
+func (t *Trial) reply(ctx context.Context, id int64) {
 	if t.agent == "" {
 		t.report.skip("a reply requires an agent: specify one (--agent, agent_id) or set default_agent_id", probeReply, probeThread)
 		return
@@ -187,7 +201,7 @@ func (t *trial) reply(ctx context.Context, id int64) {
 
 // await reads a conversation's messages once a second until one is as wanted. It
 // returns nil if none is in time.
-func (t *trial) await(ctx context.Context, id int64, wanted func(*dixa.Message) bool) (*dixa.Message, error) {
+func (t *Trial) await(ctx context.Context, id int64, wanted func(*dixa.Message) bool) (*dixa.Message, error) {
 	deadline := time.NewTimer(t.wait)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Second)

@@ -68,6 +68,8 @@ func TestPagesHaveNoBarriers(t *testing.T) {
 	t.Parallel()
 	b, _, _ := newOperatorBench(t)
 	pages := b.pagesToInspect()
+	wall, err := b.client.CreateWall(t.Context(), shop, client.NewWall{Name: "Room", Board: "overview"})
+	require.NoError(t, err)
 	for _, theme := range []string{"light", "dark"} {
 		for _, width := range []int64{360, 1400, 3840} {
 			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
@@ -93,6 +95,8 @@ func TestPagesHaveNoBarriers(t *testing.T) {
 					w.unfold()
 					w.inspect(name(fmt.Sprintf("refused-%d", i)))
 				}
+				w.open(wall.URL)
+				w.inspect(name("wall"))
 				w.open("/portal/operators")
 				w.inspect(name("operators-out"))
 				w.press(`form[action="/portal/operators/sign-in"] button`)

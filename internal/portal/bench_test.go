@@ -109,7 +109,7 @@ func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Opti
 	require.NoError(tb, err)
 	b.api = handler
 	b.pages, err = portal.New(portal.Options{
-		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
+		Store: b.store, API: handler, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: log, PublicURL: b.url, LiveEvery: 10 * time.Millisecond,
 		OpenID: operators,
 	})
 	require.NoError(tb, err)

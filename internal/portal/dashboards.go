@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -26,6 +27,8 @@ func (p *Portal) dashboardRoutes() {
 	p.page(page, "GET dashboards/{board}/edit", may, (*visit).editBoard)
 	p.page(page, "POST dashboards/{board}/edit", may, (*visit).changeBoard)
 	p.page(page, "POST dashboards/{board}/delete", may, (*visit).deleteBoard)
+	p.page(page, "POST dashboards/{board}/walls", may, (*visit).addWall)
+	p.page(page, "POST dashboards/{board}/walls/{wall}/revoke", may, (*visit).revokeWall)
 }
 
 // maxQuestions is how many questions about figures one page asks at once.
@@ -61,6 +64,11 @@ type dashboardData struct {
 	Fresh                  *client.KPIFreshness
 	Incomplete, Importing  bool
 	CompleteFrom, NewestAt time.Time
+	// Walls are the links that show boards on screens. Wall is the form for another one of
+	// this board, and Query the selection that it shows.
+	Walls []wallRow
+	Wall  form
+	Query string
 }
 
 // boardLink leads to a board with the same selection.
@@ -121,7 +129,10 @@ func boardIn(all []board, id string) (board, error) {
 	return all[i], nil
 }
 
-func (v *visit) dashboard() error {
+func (v *visit) dashboard() error { return v.showBoard(http.StatusOK, v.r.URL.Query(), form{}) }
+
+// showBoard shows the board of the address with a selection. wall is the form of a wall link.
+func (v *visit) showBoard(status int, q url.Values, wall form) error {
 	all, err := v.allBoards()
 	if err != nil {
 		return err
@@ -135,18 +146,27 @@ func (v *visit) dashboard() error {
 		return err
 	}
 	d := dashboardData{
-		Board: b.ID, Missing: missing, Selection: selectionOf(v.r.URL.Query(), b, time.Now(), v.words),
+		Board: b.ID, Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words), Wall: wall,
 		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
 	}
+	d.Query = d.Selection.query()
 	for _, other := range all {
-		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Selection.query()})
+		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Query})
 	}
 	for _, part := range parts {
 		d.Parts = append(d.Parts, part.name)
 	}
 	d.Period = d.Selection.text(v)
-	if missing == "" {
-		v.fillBoard(&d, b, f)
+	isPage := isFragment(v.r.Context()) == nil // the forms of an open page do not change
+	if missing == "" && isPage {
+		v.fillBoard(&d, b, f, b.Filters)
+	} else if missing == "" {
+		v.fillBoard(&d, b, f, nil)
+	}
+	if isPage && v.session.May(claim.MayConfigure) {
+		if d.Walls, err = v.walls(all); err != nil {
+			return err
+		}
 	}
 	d.MayFix = d.Missing == "connection" && v.shows(claim.PageSetup) || d.Missing == "mirror" && v.shows(claim.PageData)
 	title := v.words.say("page.dashboards")
@@ -154,15 +174,16 @@ func (v *visit) dashboard() error {
 		title = v.boardTitle(b)
 	}
 	d.Live, d.Own = b.Live, b.Name != ""
-	v.show(http.StatusOK, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
+	v.show(status, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
 	return nil
 }
 
 // shows reports whether the person can open a page.
 func (v *visit) shows(page claim.PortalPage) bool { return v.session.Shows(page) && v.serves(page) }
 
-// fillBoard asks for everything that a board shows. What fails shows its fault.
-func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
+// fillBoard asks for everything that a board shows, and for the values of filters. What
+// fails shows its fault.
+func (v *visit) fillBoard(d *dashboardData, b board, f figures, filters []string) {
 	var asking errgroup.Group
 	asking.SetLimit(maxQuestions)
 	answers := make([]tileAnswer, len(b.Tiles))
@@ -172,12 +193,9 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
 			return nil
 		})
 	}
-	options := make([]client.KPIResult, len(b.Filters))
-	faults := make([]error, len(b.Filters))
-	for i, dimension := range b.Filters {
-		if isFragment(v.r.Context()) != nil {
-			break // the form does not change
-		}
+	options := make([]client.KPIResult, len(filters))
+	faults := make([]error, len(filters))
+	for i, dimension := range filters {
 		asking.Go(func() error {
 			q, _ := (&selection{from: d.Selection.from, to: d.Selection.to, zone: d.Selection.zone}).ask(f.definitions[optionsOf(dimension)])
 			q.By = dimension
@@ -186,7 +204,7 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures) {
 		})
 	}
 	_ = asking.Wait() // faults are shown where they belong
-	for i, dimension := range b.Filters {
+	for i, dimension := range filters {
 		if faults[i] != nil {
 			note(v.r.Context()).err = faults[i]
 		}

@@ -11,12 +11,9 @@ import (
 	"github.com/claimflow/claimflow/claim"
 )
 
-// ownPrefix begins the ids of boards that the shop has put together.
-const ownPrefix = "own-"
-
 // ownBoard returns the board of a dashboard of the shop.
 func ownBoard(d claim.Dashboard) board {
-	b := board{ID: ownPrefix + d.ID, Name: d.Name}
+	b := board{ID: claim.OwnBoardPrefix + d.ID, Name: d.Name}
 	for _, t := range d.Tiles {
 		b.Tiles = append(b.Tiles, tile{t.KPI, drawn(t.Chart), t.By})
 		filters := byConversation
@@ -140,7 +137,7 @@ func (v *visit) changeBoard() error {
 	if err != nil {
 		return err
 	}
-	return v.saveBoard(b.ID, strings.TrimPrefix(b.ID, ownPrefix))
+	return v.saveBoard(b.ID, strings.TrimPrefix(b.ID, claim.OwnBoardPrefix))
 }
 
 // saveBoard saves the form. board is empty for a new one.
@@ -173,14 +170,14 @@ func (v *visit) saveBoard(board, id string) error {
 			return v.showOwn(http.StatusUnprocessableEntity, board, f, chosen)
 		})
 	}
-	return v.done("dashboards/"+url.PathEscape(ownPrefix+id), "saved")
+	return v.done("dashboards/"+url.PathEscape(claim.OwnBoardPrefix+id), "saved")
 }
 
 // deleteBoard deletes a board of the shop.
 func (v *visit) deleteBoard() error {
 	b, err := v.ownOfAddress()
 	if err == nil {
-		err = v.api.DeleteDashboard(v.r.Context(), v.session.Shop, strings.TrimPrefix(b.ID, ownPrefix))
+		err = v.api.DeleteDashboard(v.r.Context(), v.session.Shop, strings.TrimPrefix(b.ID, claim.OwnBoardPrefix))
 	}
 	if err != nil && !errors.Is(err, errNotFound) {
 		return err

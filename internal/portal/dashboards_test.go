@@ -258,7 +258,7 @@ func TestDashboardsWithAFault(t *testing.T) {
 	b := newBench(t)
 	b.fill(20, 20)
 	pages, err := portal.New(portal.Options{
-		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
+		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
 		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/kpis/backlog") {
 				panic("cannot count")

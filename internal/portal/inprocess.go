@@ -16,7 +16,11 @@ const inProcessURL = "http://claimflow.invalid"
 
 // apiOf returns a client of the API that acts for a session.
 func (p *Portal) apiOf(s claim.PortalSession) (*client.Client, error) {
-	key := claim.Key{ID: "portal:" + s.ID, Name: actorOf(s), Shop: s.Shop, Scopes: p.Scopes(s.Capabilities)}
+	return p.apiFor(claim.Key{ID: "portal:" + s.ID, Name: actorOf(s), Shop: s.Shop, Scopes: p.Scopes(s.Capabilities)})
+}
+
+// apiFor returns a client of the API that acts for a key.
+func (p *Portal) apiFor(key claim.Key) (*client.Client, error) {
 	acting := func(ctx context.Context) context.Context { return p.Acting(ctx, key) }
 	return client.New(inProcessURL, "", client.WithRetries(0, 0), client.WithHTTPClient(&http.Client{Transport: &inProcess{p.API, acting}}))
 }

@@ -84,31 +84,39 @@ func (v *visit) news() error {
 	if err != nil {
 		return errNotFound
 	}
-	if !v.streams.begin(v.session.ID) {
+	admit := func() error {
+		if shop := v.r.URL.Query().Get("shop"); shop != "" && shop != v.session.Shop {
+			return store.ErrPortalSession // the page was made for another shop
+		}
+		_, err := v.sessionOf(v.r)
+		return err
+	}
+	return v.stream(v.session.ID, admit, func() (*fragment, error) { return v.livePart(target) })
+}
+
+// stream sends what render renders whenever it changes, until admit refuses. The number of
+// streams of an id is bounded. The error is [errNotFound] if there is nothing to stream.
+func (v *visit) stream(id string, admit func() error, render func() (*fragment, error)) error {
+	if !v.streams.begin(id) {
 		v.w.WriteHeader(http.StatusTooManyRequests) // the page stays as it is
 		return nil
 	}
-	defer v.streams.end(v.session.ID)
+	defer v.streams.end(id)
 	stream := http.NewResponseController(v.w)
 	v.w.Header().Set("Content-Type", "text/event-stream")
 	v.w.Header().Set("X-Accel-Buffering", "no")
-	if shop := v.r.URL.Query().Get("shop"); shop != "" && shop != v.session.Shop {
-		_, _ = fmt.Fprint(v.w, endedEvent) // the page was made for another shop
-		return nil
-	}
 	last, quiet := v.r.Header.Get("Last-Event-ID"), time.Duration(0)
 	part, due, begun := &fragment{}, time.Duration(0), false
 	tick := time.NewTicker(v.LiveEvery)
 	defer tick.Stop()
 	end := time.After(liveFor)
 	for {
-		if due <= 0 {
-			part, err = v.livePart(target)
+		err := admit()
+		if err == nil && due <= 0 {
+			part, err = render()
 			due = part.every
-		} else {
-			_, err = v.sessionOf(v.r)
 		}
-		if errors.Is(err, store.ErrPortalSession) {
+		if errors.Is(err, store.ErrPortalSession) || errors.Is(err, store.ErrWall) {
 			_, _ = fmt.Fprint(v.w, endedEvent)
 			return nil
 		}
@@ -120,16 +128,16 @@ func (v *visit) news() error {
 		}
 		begun = true
 		sum := sha256.Sum256(part.Bytes())
-		id := hex.EncodeToString(sum[:8])
+		digest := hex.EncodeToString(sum[:8])
 		var message string
 		switch {
-		case id != last:
-			message = "id: " + id + "\nevent: news\ndata: " + lineBreaks.Replace(part.String()) + "\n\n"
+		case digest != last:
+			message = "id: " + digest + "\nevent: news\ndata: " + lineBreaks.Replace(part.String()) + "\n\n"
 		case quiet >= heartbeat:
 			message = ": still here\n\n"
 		}
 		if message != "" {
-			last, quiet = id, 0
+			last, quiet = digest, 0
 			if err := stream.SetWriteDeadline(time.Now().Add(heartbeat)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 				return nil // the browser has gone
 			}
@@ -155,13 +163,9 @@ func (v *visit) news() error {
 // for them. Browsers open others.
 func (p *Portal) EndStreams() { p.endOnce.Do(func() { close(p.ending) }) }
 
-// livePart renders the live part of a page for the session of the stream, if it has not
-// ended.
+// livePart renders the live part of a page for the session of the stream.
 func (v *visit) livePart(target *url.URL) (*fragment, error) {
 	part := &fragment{}
-	if _, err := v.sessionOf(v.r); err != nil {
-		return part, err
-	}
 	ctx := context.WithValue(v.r.Context(), fragmentKey{}, part)
 	r := v.r.Clone(ctx)
 	r.Method, r.URL, r.RequestURI, r.Body = http.MethodGet, target, target.String(), http.NoBody

@@ -37,6 +37,8 @@ type Options struct {
 	Acting func(context.Context, claim.Key) context.Context
 	// Scopes returns the scopes of a key with the given capabilities. Required.
 	Scopes func([]claim.PortalCapability) []string
+	// WallScopes are the scopes that showing a board on a screen needs. Required.
+	WallScopes []string
 	// Log receives one line per request, without its address, and all errors. Required.
 	Log *slog.Logger
 	// PublicURL is the address of the service. Cookies are Secure unless it is on the
@@ -73,8 +75,8 @@ const maxTries = 30
 
 // New returns the portal. It serves the paths below /portal/.
 func New(o Options) (*Portal, error) {
-	if o.Store == nil || o.API == nil || o.Acting == nil || o.Scopes == nil || o.Log == nil {
-		return nil, errors.New("create the portal: Store, API, Acting, Scopes and Log are required")
+	if o.Store == nil || o.API == nil || o.Acting == nil || o.Scopes == nil || len(o.WallScopes) == 0 || o.Log == nil {
+		return nil, errors.New("create the portal: Store, API, Acting, Scopes, WallScopes and Log are required")
 	}
 	public, err := url.Parse(o.PublicURL)
 	if err != nil || public.Host == "" {
@@ -106,6 +108,8 @@ func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.S
 func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /portal/enter/{secret}", p.showLink)
 	p.mux.HandleFunc("POST /portal/enter/{secret}", p.useLink)
+	p.mux.HandleFunc("GET /portal/wall/{secret}", p.showWall)
+	p.mux.HandleFunc("GET /portal/wall/{secret}/live", p.wallNews)
 	p.mux.Handle("GET /portal/assets/", assets())
 	p.mux.HandleFunc("GET /portal/embed.js", embedScript)
 	p.mux.HandleFunc("POST /portal/language", p.chooseLanguage)

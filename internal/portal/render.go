@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -131,6 +132,16 @@ func timeElement(w words, t time.Time) template.HTML {
 
 // show answers with a page.
 func (v *visit) show(status int, name string, data view) {
+	data = v.complete(data)
+	if region := isFragment(v.r.Context()); region != nil {
+		v.writeFragment(name, data)
+		return
+	}
+	v.write(v.w, v.r, status, name, v.words, data)
+}
+
+// complete adds what every page of a session shows.
+func (v *visit) complete(data view) view {
 	data.Session, data.Page, data.Path = v.session, v.page, v.r.URL.RequestURI()
 	if v.r.Method != http.MethodGet {
 		data.Path = "/portal/" + string(v.page) // the address of a command shows nothing
@@ -148,12 +159,29 @@ func (v *visit) show(status int, name string, data view) {
 		data.Event = events[done]
 	}
 	data.Origin = v.session.AllowedOrigin
-	if region := isFragment(v.r.Context()); region != nil {
-		v.writeFragment(name, data)
-		return
-	}
-	v.write(v.w, v.r, status, name, v.words, data)
+	return data
 }
+
+// showGrowing answers with a page that is sent as it is rendered, because what it shows
+// takes time. Its data calls flush to send what there is. An error cuts the page off.
+func (v *visit) showGrowing(name string, data view, patience time.Duration) {
+	data = v.complete(data)
+	data.Language = v.words.language
+	h := v.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", v.words.language)
+	h.Set("X-Accel-Buffering", "no")
+	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		note(v.r.Context()).err = err // the server's own deadline holds
+	}
+	if err := v.sets[v.words.language].pages[name].ExecuteTemplate(v.w, "layout.html", data); err != nil && v.r.Context().Err() == nil {
+		v.Log.ErrorContext(v.r.Context(), "cannot render a page of the portal", "page", name, "error", err.Error())
+		panic(http.ErrAbortHandler) // a part must not pass for the page
+	}
+}
+
+// flush sends what was rendered so far.
+func (v *visit) flush() { _ = http.NewResponseController(v.w).Flush() } // the browser may have gone
 
 // events are what the platform's page is told after a command.
 var events = map[string]string{"connected": "connected", "enabled": "enabled", "disabled": "disabled"}

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/client"
 )
 
 func (p *Portal) setupRoutes() {
@@ -33,8 +32,6 @@ type setupData struct {
 	Endpoints int
 	// Token, Settings, Switch and Test are the forms.
 	Token, Settings, Switch, Test form
-	// Report is the result of a test.
-	Report *claim.Report
 }
 
 // setup shows the connection to Dixa.
@@ -164,14 +161,4 @@ func (v *visit) disable() error {
 		})
 	}
 	return v.done("setup", "disabled")
-}
-
-func (v *visit) testSetup() error {
-	report, err := v.api.Test(v.r.Context(), v.session.Shop, client.TestRequest{Email: strings.TrimSpace(v.r.PostFormValue("email"))})
-	if err != nil {
-		return v.refusedForm(err, []string{"email"}, func(f form) error {
-			return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Test = f })
-		})
-	}
-	return v.showSetup(http.StatusOK, func(d *setupData) { d.Report = &report })
 }

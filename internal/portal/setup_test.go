@@ -1,14 +1,22 @@
 package portal_test
 
 import (
+	"bufio"
+	"context"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/portal"
 )
 
 func TestSetup(t *testing.T) {
@@ -60,6 +68,13 @@ func TestSetup(t *testing.T) {
 	tested := p.post("/portal/setup/test", url.Values{"email": {"me@acme.example"}})
 	require.Equal(t, http.StatusOK, tested.status, tested.text)
 	require.Contains(t, tested.text, "Results of the test")
+	require.Regexp(t, `<tr><th scope="row">close it</th>.*OK`, tested.text)
+	require.Contains(t, tested.text, "Everything works.")
+	require.Contains(t, tested.text, "</html>")
+	tested = p.post("/portal/setup/test", url.Values{"email": {"nobody"}})
+	require.Equal(t, http.StatusUnprocessableEntity, tested.status)
+	require.Contains(t, tested.text, `id="email-fault"`)
+	require.Contains(t, tested.text, `value="nobody"`)
 
 	off := p.post("/portal/setup/disable", nil)
 	require.Contains(t, off.text, "Dixa is off.")
@@ -73,4 +88,56 @@ func TestSetup(t *testing.T) {
 	require.Nil(t, in.Connection)
 	require.False(t, in.Enabled)
 	require.Equal(t, server.SeedMailbox, in.Effective.EmailIntegrationID, "the settings stay")
+}
+
+// The page shows a check while Dixa has not answered the next call.
+func TestSetupShowsChecksAsTheyEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
+	require.NoError(t, err)
+	b.dixa.Inject(server.Fault{Operation: "POST /conversations/{conversationId}/notes", Kind: server.FaultDelay, Delay: server.Duration(time.Hour)})
+	p := b.enter(client.NewPortalLink{})
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	r := p.request(http.MethodPost, "/portal/setup/test", url.Values{"email": {"me@acme.example"}}).WithContext(ctx)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	page, err := p.http.Do(r)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, page.Body.Close()) }()
+	require.Equal(t, "no", page.Header.Get("X-Accel-Buffering"))
+	seen := bufio.NewScanner(page.Body)
+	for seen.Scan() && !strings.Contains(seen.Text(), `<th scope="row">tag it</th>`) {
+		require.NotContains(t, seen.Text(), "</table>")
+	}
+	require.NoError(t, seen.Err())
+	require.Contains(t, seen.Text(), "OK")
+}
+
+// A test that is cut off does not look like one that ended.
+func TestSetupSaysThatTheTestWasCutOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	pages, err := portal.New(portal.Options{
+		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/test") {
+				_, _ = w.Write([]byte(`{"check": "tag it", "result": "ok", "detail": "<tagged>"}` + "\n"))
+				panic(http.ErrAbortHandler)
+			}
+			b.api.ServeHTTP(w, r)
+		}),
+	})
+	require.NoError(t, err)
+	web := httptest.NewServer(pages)
+	t.Cleanup(web.Close)
+	p := b.browser()
+	link := b.link(client.NewPortalLink{})
+	require.Equal(t, http.StatusOK, p.post(web.URL+strings.TrimPrefix(link.URL, b.url), nil).status)
+	page := p.post(web.URL+"/portal/setup/test", url.Values{"email": {"me@acme.example"}})
+	require.Contains(t, page.text, "&lt;tagged&gt;")
+	require.Contains(t, page.text, "The test ended without a result.")
+	require.NotContains(t, page.text, "Everything works.")
 }

@@ -109,7 +109,7 @@ func (p *Portal) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 // ownPath returns an address if it is a page of the portal, else the portal's first page.
 func ownPath(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/portal/") || strings.Contains(address, "\\") || strings.HasPrefix(u.Path, "/portal/enter/") {
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/portal/") || strings.Contains(address, "\\") || strings.HasPrefix(u.Path, "/portal/enter/") || strings.HasPrefix(u.Path, "/portal/wall/") {
 		return "/portal/"
 	}
 	return u.String()

@@ -152,7 +152,7 @@ func (s *server) newWeb(version string, mails bool) (http.Handler, error) {
 		return nil, err
 	}
 	pages, err := portal.New(portal.Options{
-		Store: s.Store, API: web, Acting: api.Acting, Scopes: api.PortalScopes, Log: s.Telemetry.Log, PublicURL: s.Config.PublicURL,
+		Store: s.Store, API: web, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: s.Telemetry.Log, PublicURL: s.Config.PublicURL,
 		OpenID: portal.OpenID{
 			Issuer: s.Config.OIDCIssuer, ClientID: s.Config.OIDCClientID, ClientSecret: s.Config.OIDCClientSecret.Reveal(), Group: s.Config.OIDCGroup,
 		},

@@ -32,3 +32,17 @@ CREATE TABLE dashboards (
     created_at BIGINT NOT NULL,
     PRIMARY KEY (shop, id)
 );
+
+-- Links that show a board on a screen until they are revoked, which deletes them. hash is
+-- the hash of the link's secret. body is a claim.NewWall as JSON; board is its board.
+CREATE TABLE portal_walls (
+    id         TEXT PRIMARY KEY,
+    hash       TEXT NOT NULL UNIQUE,
+    shop       TEXT NOT NULL REFERENCES shops (slug) ON DELETE CASCADE,
+    board      TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL
+);
+CREATE INDEX portal_walls_by_shop ON portal_walls (shop, board);

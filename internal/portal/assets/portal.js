@@ -40,8 +40,9 @@
   // the live part, news wait.
   const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
+    const wall = live.hasAttribute("data-wall");
     const shop = document.querySelector("input[name=portal_shop]")?.value ?? "";
-    const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search) + "&shop=" + encodeURIComponent(shop));
+    const address = wall ? location.pathname + "/live" : "/portal/live?page=" + encodeURIComponent(location.pathname + location.search) + "&shop=" + encodeURIComponent(shop);
     let first = true;
     let news = null;
     // What a part says, apart from what stays as it is.
@@ -72,23 +73,35 @@
         (focus.isConnected ? focus : document.getElementById(focus.id))?.focus();
       }
     };
-    source.addEventListener("news", (event) => {
-      news = event.data;
-      if (first) { // usually what the page shows already
-        const part = document.createElement("template");
-        part.innerHTML = news;
-        localize(part.content);
-        news = said(part.content) === said(live) ? null : news;
-        first = false;
-      }
-      show();
-    });
     // Not at once: the person may have left the field to press a button.
     live.addEventListener("focusout", () => setTimeout(show, 1000));
-    source.addEventListener("ended", () => {
-      source.close();
-      location.reload();
-    });
+    let source = null;
+    const open = () => {
+      source = new EventSource(address);
+      source.addEventListener("news", (event) => {
+        news = event.data;
+        if (first) { // usually what the page shows already
+          const part = document.createElement("template");
+          part.innerHTML = news;
+          localize(part.content);
+          news = said(part.content) === said(live) ? null : news;
+          first = false;
+        }
+        show();
+      });
+      source.addEventListener("ended", () => {
+        source.close();
+        location.reload();
+      });
+      // The browser does not connect again after an error of a proxy, and nobody is there
+      // to load a wall again.
+      source.addEventListener("error", () => {
+        if (wall && source.readyState === EventSource.CLOSED) {
+          setTimeout(open, 10000);
+        }
+      });
+    };
+    open();
     // The answer to a command is the next page: a reload, when the person signs out, would
     // take its place.
     document.addEventListener("submit", (event) => {
