@@ -21,6 +21,8 @@
       text.textContent = zone;
     }
   };
+  const live = document.querySelector("[data-live]");
+  const loaded = live?.innerHTML;
   localize(document);
 
   document.addEventListener("submit", (event) => {
@@ -38,7 +40,6 @@
   // The service sends the live part of the page whenever it changes. Elements with
   // data-keep stay as they are, with what the person typed. While the person is typing in
   // the live part, news wait.
-  const live = document.querySelector("[data-live]");
   if (live && window.EventSource) {
     const wall = live.hasAttribute("data-wall");
     let first = true;
@@ -68,7 +69,10 @@
     const open = () => {
       const source = new EventSource(wall ? location.pathname + "/live" : "/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
       source.addEventListener("news", (event) => {
-        if (!first) {
+        // The first news are usually what the page already shows.
+        const part = document.createElement("template");
+        part.innerHTML = event.data;
+        if (!first || part.innerHTML !== loaded) {
           news = event.data;
           show();
         }
