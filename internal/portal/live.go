@@ -21,6 +21,8 @@ const (
 	// liveFor is how long a stream lasts. The browser then opens another, so that a
 	// service that shuts down does not wait for it.
 	liveFor = 90 * time.Second
+
+	endedEvent = "event: ended\ndata:\n\n"
 )
 
 type fragmentKey struct{}
@@ -37,6 +39,20 @@ type fragment struct {
 func isFragment(ctx context.Context) *fragment {
 	f, _ := ctx.Value(fragmentKey{}).(*fragment)
 	return f
+}
+
+// news serves [visit.live]. A session that has ended gets a stream that says so: a browser
+// would take another answer for a failure and say nothing.
+func (p *Portal) news() http.HandlerFunc {
+	live := p.inSession("", "", (*visit).live)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if session, err := p.sessionOf(r); errors.Is(err, store.ErrPortalSession) && session.ID != "" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprint(w, endedEvent) // the browser may have gone
+			return
+		}
+		live(w, r)
+	}
 }
 
 // live streams the live part of a page as server-sent events, whenever it changes. The
@@ -62,7 +78,7 @@ func (v *visit) live() error {
 			_, err = v.sessionOf(v.r)
 		}
 		if errors.Is(err, store.ErrPortalSession) {
-			_, _ = fmt.Fprint(v.w, "event: ended\ndata:\n\n")
+			_, _ = fmt.Fprint(v.w, endedEvent)
 			return nil
 		}
 		if err != nil {

@@ -103,7 +103,7 @@ func (p *Portal) routes() {
 
 	p.mux.HandleFunc("GET /portal/{$}", p.inSession("", "", (*visit).home))
 	p.mux.HandleFunc("POST /portal/leave", p.inSession("", "", (*visit).leave))
-	p.mux.HandleFunc("GET /portal/live", p.inSession("", "", (*visit).live))
+	p.mux.HandleFunc("GET /portal/live", p.news())
 	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
 
 	p.operatorRoutes()
