@@ -88,7 +88,8 @@ func TestBrowserMendsClaims(t *testing.T) {
 	}
 }
 
-// pressTwice presses a button again before the answer to the first time arrives.
+// pressTwice presses a button twice, as fast as a person can. The browser may send the form
+// only once; TestMessageIsSentOnce sends it twice.
 func (t *tab) pressTwice(selector string) {
 	t.Helper()
 	t.run(chromedp.ScrollIntoView(selector))

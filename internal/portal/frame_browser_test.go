@@ -90,6 +90,22 @@ func TestBrowserSetsAShopUpInAFrame(t *testing.T) {
 	w.shows("#heard", "connected enabled closed")
 }
 
+// The frame says by itself that its session has ended.
+func TestBrowserFrameEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	origin, show := b.platform()
+	show(b.link(client.NewPortalLink{AllowedOrigin: origin}).URL)
+	w := b.window(360, "light")
+	w.open(origin)
+	f := w.frame()
+	f.press("main form button")
+	f.leaves("/portal/enter/")
+	_, err := b.client.EndPortalSessions(t.Context(), shop, "")
+	require.NoError(t, err)
+	f.shows("h1", "Your session has ended")
+}
+
 // Only the origin that the link names can show the portal in a frame.
 func TestBrowserShowsNoFrameToOthers(t *testing.T) {
 	t.Parallel()

@@ -77,6 +77,20 @@ func isFragment(ctx context.Context) *fragment {
 	return f
 }
 
+// serveNews serves [visit.news]. A session that has ended gets a stream that says so: a
+// browser would take another answer for a failure and say nothing.
+func (p *Portal) serveNews() http.HandlerFunc {
+	news := p.inSession("", "", (*visit).news)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if session, err := p.sessionOf(r); errors.Is(err, store.ErrPortalSession) && session.ID != "" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprint(w, endedEvent) // the browser may have gone
+			return
+		}
+		news(w, r)
+	}
+}
+
 // news streams the live part of a page as server-sent events, whenever it changes. The
 // event's id is a digest of it.
 func (v *visit) news() error {

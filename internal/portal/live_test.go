@@ -81,3 +81,14 @@ func TestPagesWithoutNews(t *testing.T) {
 	}
 	require.NotContains(t, b.log.String(), "panic")
 }
+
+// A page that lost its stream learns that the session has ended in the meantime.
+func TestNewsOfAnEndedSession(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{})
+	_, err := b.client.EndPortalSessions(t.Context(), shop, "")
+	require.NoError(t, err)
+	require.Contains(t, p.stream("/portal/setup")(), "event: ended")
+	require.Equal(t, http.StatusUnauthorized, b.browser().get("/portal/live?page=/portal/setup").status)
+}
