@@ -177,8 +177,10 @@ func TestRateLimitsAreWaitedFor(t *testing.T) {
 	}{
 		"without Retry-After": {func() map[string]string { return nil }, time.Second, 2 * time.Second},
 		"seconds":             {header("42"), 42 * time.Second, 60 * time.Second},
-		"date":                {func() map[string]string { return header(time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat))() }, 4 * time.Minute, 15 * time.Minute},
-		"absurd":              {header("999999"), 4 * time.Minute, 20 * time.Minute},
+		"date": {func() map[string]string {
+			return header(time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat))()
+		}, 4 * time.Minute, 15 * time.Minute},
+		"absurd": {header("999999"), 4 * time.Minute, 20 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
