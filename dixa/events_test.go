@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/dixa"
+	"github.com/claimflow/claimflow/integration/contracttest"
 )
 
 // Parts of payloads, in captured or published shapes.
@@ -222,7 +223,7 @@ func TestEventNames(t *testing.T) {
 // lists, in prose, for a subscription.
 func TestEventNamesMatchContract(t *testing.T) {
 	t.Parallel()
-	events := contract(t).Components.Schemas["CreateWebhookSubscriptionInput"].Value.Properties["events"].Value
+	events := contracttest.Document(t).Components.Schemas["CreateWebhookSubscriptionInput"].Value.Properties["events"].Value
 	_, list, found := strings.Cut(events.Description, "[")
 	require.True(t, found, events.Description)
 	list, _, _ = strings.Cut(list, "]")
@@ -237,7 +238,7 @@ func TestEventNamesMatchContract(t *testing.T) {
 // TestPublishedEventsDecode reads the example payloads in Dixa's OpenAPI file.
 func TestPublishedEventsDecode(t *testing.T) {
 	t.Parallel()
-	operation := contract(t).Paths.Value("/beta/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}").Get
+	operation := contracttest.Document(t).Paths.Value("/beta/webhooks/{webhookSubscriptionId}/delivery-status/logs/{event}").Get
 	read := 0
 	for _, example := range publishedExamples(t, operation.Responses.Status(200).Value, `{}`) {
 		var reply struct{ Data []dixa.DeliveryLog }

@@ -17,6 +17,7 @@ import (
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/dixa"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/integration/contracttest"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -37,7 +38,7 @@ type shelf struct {
 func newShelf(t *testing.T, conversations int) *shelf {
 	t.Helper()
 	filled := emulator.New(emulator.Options{Token: token, Limit: emulator.Limit{Reading: emulator.LimitOff}})
-	host := httptest.NewServer(filled)
+	host := httptest.NewServer(contracttest.Handler(t, filled))
 	t.Cleanup(func() { host.Close(); filled.Close() })
 	require.NoError(t, filled.Fill(t.Context(), emulator.FillOptions{Conversations: conversations, Seed: 1, Until: time.Now(), Span: 20 * 24 * time.Hour}))
 	b := newBenchOn(t, "sqlite::memory:", func(o *api.Options) {

@@ -24,6 +24,7 @@ import (
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	emulator "github.com/claimflow/claimflow/emulator/server"
+	"github.com/claimflow/claimflow/integration/contracttest"
 	"github.com/claimflow/claimflow/internal/api"
 	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/seal"
@@ -61,7 +62,7 @@ func newWriteBench(t *testing.T, switches emulator.Switches, changes ...func(*ap
 	t.Cleanup(func() { _ = b.store.Close() })
 	t.Cleanup(b.running.Wait)
 	b.dixa = emulator.New(emulator.Options{Token: token, Switches: switches, Limit: emulator.Limit{Reading: emulator.LimitOff}})
-	host := httptest.NewServer(b.dixa)
+	host := httptest.NewServer(contracttest.Handler(t, b.dixa))
 	t.Cleanup(func() { host.Close(); b.dixa.Close() })
 	b.clients = connection.New(b.store, connection.Options{
 		BaseURL: host.URL + "/v1/", Timeout: 2 * time.Second,
