@@ -59,7 +59,7 @@ func (b *bench) window(width int64, theme string) *tab {
 	b.Cleanup(func() { <-windows })
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	b.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 20*time.Minute)
 	b.Cleanup(cancel)
 	t := &tab{b, ctx}
 	_, err = chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
