@@ -36,7 +36,8 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 })
 
 // windows bounds the windows that are open at once, so that a slow machine does not wait
-// for all of them at the same time.
+// for all of them at the same time. A test opens one window, else tests could wait for
+// each other for ever.
 var windows = make(chan struct{}, 3)
 
 // tab is a browser window.
