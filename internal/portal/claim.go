@@ -124,11 +124,11 @@ func (d *claimData) addMessages(ctx context.Context, v *visit, query url.Values)
 		if m.Text == "" || isMarkup(m.Text) {
 			m.Text = html2text.HTML2Text(cmp.Or(m.Text, m.HTML))
 		}
-		m.Text = shorten(strings.TrimSpace(m.Text), maxMessageText)
+		m.Text = shortened(strings.TrimSpace(m.Text), maxMessageText)
 		shown := shownMessage{Message: m}
 		for _, file := range m.Attachments {
 			shown.Files = append(shown.Files, messageLink{
-				Name: shorten(file.Name, maxFileName), URL: "/portal/" + d.Path + "/messages/" + url.PathEscape(m.ID) + "/files/" + url.PathEscape(file.ID),
+				Name: shortened(file.Name, maxFileName), URL: "/portal/" + d.Path + "/messages/" + url.PathEscape(m.ID) + "/files/" + url.PathEscape(file.ID),
 			})
 		}
 		d.Messages = append(d.Messages, shown)

@@ -35,13 +35,13 @@ type evidence struct {
 
 func contentOf(c *claim.Claim) content {
 	out := content{Claim: *c}
-	out.Description = shorten(c.Description, maxDescription)
+	out.Description = shortened(c.Description, maxDescription)
 	out.Items, out.MoreItems = atMost(c.Items, maxItems)
 	out.Answers, out.MoreAnswers = atMost(c.Answers, maxAnswers)
 	out.Shipments, out.MoreParcels = atMost(c.Shipments, maxParcels)
 	for i := range out.Answers {
-		out.Answers[i].Question = shorten(out.Answers[i].Question, maxAnswer)
-		out.Answers[i].Answer = shorten(out.Answers[i].Answer, maxAnswer)
+		out.Answers[i].Question = shortened(out.Answers[i].Question, maxAnswer)
+		out.Answers[i].Answer = shortened(out.Answers[i].Answer, maxAnswer)
 	}
 	for i := range out.Shipments {
 		out.Shipments[i].TrackingURL = webAddress(out.Shipments[i].TrackingURL)
@@ -75,17 +75,4 @@ func webAddress(address string) string {
 func atMost[T any](list []T, n int) ([]T, int) {
 	n = min(n, len(list))
 	return append([]T(nil), list[:n]...), len(list) - n
-}
-
-// shorten cuts a text after n characters.
-func shorten(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	for i := range text {
-		if n--; n < 0 {
-			return text[:i] + "…"
-		}
-	}
-	return text
 }

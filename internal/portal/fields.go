@@ -3,7 +3,6 @@ package portal
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -19,15 +18,6 @@ func (v *visit) refusedFields(err error, prefix string, fields []string, show fu
 		}
 		return show(f)
 	})
-}
-
-// problem returns the portal's words for a problem that the API describes, or else the
-// API's own.
-func (w words) problem(text string) string {
-	if person, ok := strings.CutPrefix(text, "paused by "); ok {
-		return w.say("endpoint.paused.by", strings.TrimPrefix(person, actorPrefix))
-	}
-	return w.sayOr("problem."+text, text)
 }
 
 // sayOr returns the text of a key, or else another text.

@@ -40,7 +40,7 @@ func (v *visit) refusedForm(err error, fields []string, show func(form) error) e
 			field, _, _ = strings.Cut(field, "[") // an item of a list is wrong
 		}
 		if _, shown := f.Values[field]; shown {
-			f.Faults[field] = v.problem(e.Message)
+			f.Faults[field] = v.words.problem(e.Message)
 		} else {
 			others = append(others, e.Field+" "+e.Message)
 		}

@@ -39,14 +39,20 @@ var problems = []struct {
 
 var problemPlace = regexp.MustCompile(`(?s)^line (\d+)(?:, column (\d+))?: (.*)$`)
 
-// problem says what is wrong with a field in the person's language, or else in the
-// API's words.
-func (v *visit) problem(message string) string {
+// problem says what the API describes in the person's language, or else in the API's
+// words.
+func (w words) problem(message string) string {
+	if person, ok := strings.CutPrefix(message, "paused by "); ok {
+		return w.say("endpoint.paused.by", strings.TrimPrefix(person, actorPrefix))
+	}
+	if key := "problem." + message; w.has(key) {
+		return w.say(key)
+	}
 	if m := problemPlace.FindStringSubmatch(message); m != nil {
 		if m[2] == "" {
-			return v.words.say("problem.line", m[1], v.problem(m[3]))
+			return w.say("problem.line", m[1], w.problem(m[3]))
 		}
-		return v.words.say("problem.place", m[1], m[2], v.problem(m[3]))
+		return w.say("problem.place", m[1], m[2], w.problem(m[3]))
 	}
 	message = strings.TrimSuffix(message, ".")
 	for _, p := range problems {
@@ -55,7 +61,7 @@ func (v *visit) problem(message string) string {
 			for i, part := range m[1:] {
 				args[i] = part
 			}
-			return v.words.say(p.key, args...)
+			return w.say(p.key, args...)
 		}
 	}
 	return message
@@ -82,7 +88,7 @@ func (v *visit) templateFaults(refused *client.Error) []fieldFault {
 	var out []fieldFault
 	for _, e := range refused.Errors {
 		name, index, isEntry := strings.Cut(strings.TrimSuffix(e.Field, "]"), "[")
-		text := v.problem(e.Message)
+		text := v.words.problem(e.Message)
 		switch {
 		case !slices.Contains(templateFields, name):
 			name, text = "", e.Field+": "+text

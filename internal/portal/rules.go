@@ -233,7 +233,7 @@ func (v *visit) faultsOf(err error) ([]fieldFault, error) {
 	}
 	var out []fieldFault
 	for _, e := range refused.Errors {
-		f := fieldFault{Field: e.Field, Text: v.problem(e.Message)}
+		f := fieldFault{Field: e.Field, Text: v.words.problem(e.Message)}
 		if m := settingPath.FindStringSubmatch(e.Field); m != nil {
 			f.Field, f.Rule, f.Member = m[1], m[2], m[3]
 			entry := m[4]
