@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,8 +60,9 @@ func (a *api) createPortalLink(ctx context.Context, in *portalLinkInput) (*body[
 	if errs := l.Validate(); len(errs) > 0 {
 		return nil, &claim.InvalidError{What: "portal link", Errors: errs}
 	}
-	if !claim.IsSecureURL(a.PublicURL) {
-		return nil, newProblem(http.StatusConflict, "", "The portal needs https, because its sessions are cookies. Set CLAIMFLOW_PUBLIC_URL to the https address of this service.")
+	address, err := a.portalAddress()
+	if err != nil {
+		return nil, err
 	}
 	if l.Pages == nil {
 		l.Pages = claim.PortalPages()
@@ -80,8 +82,22 @@ func (a *api) createPortalLink(ctx context.Context, in *portalLinkInput) (*body[
 	recordChange(ctx, "subject", link.Subject)
 	recordChange(ctx, "capabilities", join(link.Capabilities))
 	return ok(client.PortalLink{
-		ID: link.ID, URL: strings.TrimSuffix(a.PublicURL, "/") + PortalPath + "enter/" + secret, ExpiresAt: link.ExpiresAt,
+		ID: link.ID, URL: address + "enter/" + secret, ExpiresAt: link.ExpiresAt,
 	}, err)
+}
+
+// portalAddress returns the public address of the portal, with a slash at the end. The error
+// is a [*Problem] if the portal cannot be used there: its links are secrets and its sessions
+// are cookies, and its pages name each other by paths from the root.
+func (a *api) portalAddress() (string, error) {
+	public, err := url.Parse(a.PublicURL)
+	if err != nil || !claim.IsSecureURL(a.PublicURL) {
+		return "", newProblem(http.StatusConflict, "", "The portal needs https, because its links are secrets and its sessions are cookies. Set CLAIMFLOW_PUBLIC_URL to the https address of this service.")
+	}
+	if strings.Trim(public.Path, "/") != "" {
+		return "", newProblem(http.StatusConflict, "", "The portal needs an address without a path. Serve this service at the root of a host, and set CLAIMFLOW_PUBLIC_URL to it.")
+	}
+	return public.Scheme + "://" + public.Host + PortalPath, nil
 }
 
 func (a *api) listPortalSessions(ctx context.Context, in *InShop) (*body[client.PortalSessionList], error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -41,8 +40,9 @@ func (a *api) createWall(ctx context.Context, in *createWallInput) (*body[client
 	if errs := n.Validate(); len(errs) > 0 {
 		return nil, &claim.InvalidError{What: "wall link", Errors: errs}
 	}
-	if !claim.IsSecureURL(a.PublicURL) {
-		return nil, newProblem(http.StatusConflict, "", "A wall link needs https, because it is a secret. Set CLAIMFLOW_PUBLIC_URL to the https address of this service.")
+	address, err := a.portalAddress()
+	if err != nil {
+		return nil, err
 	}
 	for _, scope := range WallScopes() {
 		if !may(key, scope) {
@@ -55,7 +55,7 @@ func (a *api) createWall(ctx context.Context, in *createWallInput) (*body[client
 	}
 	recordChange(ctx, "id", wall.ID)
 	recordChange(ctx, "board", wall.Board)
-	return ok(client.WallLink{Wall: wall, URL: strings.TrimSuffix(a.PublicURL, "/") + PortalPath + "wall/" + secret}, err)
+	return ok(client.WallLink{Wall: wall, URL: address + "wall/" + secret}, err)
 }
 
 func (a *api) revokeWall(ctx context.Context, in *struct {
