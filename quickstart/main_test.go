@@ -122,7 +122,7 @@ func TestOnceSettlesEverySampleClaim(t *testing.T) {
 			limit++ // a note about it
 			noted++
 		}
-		require.LessOrEqual(t, c.DixaRequests, limit, "%+v", c)
+		require.LessOrEqual(t, c.DixaRequests, limit, "%+v of %+v", c, report.Totals)
 		cheapest = min(cheapest, c.DixaRequests)
 	}
 	require.GreaterOrEqual(t, len(reasons), 4)

@@ -110,6 +110,7 @@ func start(ctx context.Context, o options) (_ *stack, err error) {
 	c.DixaURL, c.DixaFilesURL = s.dixaURL+"/v1/", s.dixaURL+"/files"
 	c.DixaExportsURL, c.ExportsPace = s.dixaURL+"/exports/v1/", exportsPace
 	c.PublicURL, c.AllowLoopbackEvidence = s.apiURL, true
+	c.DixaPace = dixaPace
 	c.OIDCIssuer, c.OIDCClientID = s.issuer(), "claimflow"
 	c.AllowPrivateEndpoints = true // the demo's endpoint is on this machine
 	if s.parts, err = process.Assemble(c, t, st, s.engine.ClientOptions()); err != nil {

@@ -150,10 +150,14 @@ var numericSuffix = regexp.MustCompile(`\d+$`)
 // discriminate adds a rule that the document omits: _type distinguishes the members
 // of a union, and its value is the schema's name without its number. Otherwise a
 // request matches several members or the wrong one. discriminate also closes every
-// object, so that a misspelled member is detected.
+// object, so that a misspelled member is detected, and admits null where the schema's name
+// says that values are optional: null clears a custom attribute.
 func discriminate(doc *openapi3.T) {
-	for _, ref := range doc.Components.Schemas {
+	for name, ref := range doc.Components.Schemas {
 		schema := ref.Value
+		if strings.Contains(name, "_Option_") && schema.AdditionalProperties.Schema != nil {
+			schema.AdditionalProperties.Schema.Value.Nullable = true
+		}
 		if schema.Type.Is("object") && len(schema.Properties) > 0 && schema.AdditionalProperties.Schema == nil {
 			if schema.Properties["_type"] == nil {
 				schema.Properties["_type"] = openapi3.NewStringSchema().NewRef()
