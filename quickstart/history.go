@@ -22,7 +22,7 @@ const (
 	// dixaPace is slower than the default, because a machine that also builds or runs tests
 	// may send a request so late that it meets the next ones. 11 slots then span 200 ms more
 	// than the second in which Dixa admits 10 requests.
-	dixaPace         = 120 * time.Millisecond
+	dixaPace = 120 * time.Millisecond
 	// exportsPace and exportsPerMinute are faster than Dixa's ten exports a minute, so
 	// that nobody has to wait for the import.
 	exportsPace      = 100 * time.Millisecond
