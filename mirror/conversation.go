@@ -33,8 +33,9 @@ type Conversation struct {
 	// newer than the conversation's newest activity log entry are removed, except
 	// those about SLAs: the log has the others too.
 	Changes map[string]StateChange `json:"changes,omitempty"`
-	// LoggedAt is the time of the newest known activity log entry.
-	LoggedAt time.Time `json:"logged_at,omitzero"`
+	// LoggedAt is the time of the newest known activity log entry. It is not encoded,
+	// because the entries tell it.
+	LoggedAt time.Time `json:"-"`
 
 	// Stamps of the parts above, compared with later facts.
 	// OriginAt is the newest of Origin; parts of Origin from older facts are in

@@ -186,13 +186,10 @@ func (c *Conversation) stamps() []*claim.Stamp {
 	}
 }
 
-// Equal reports whether both are the same, apart from which of several reads with the
-// same times found it. Then the other need not be stored: a repeated import stores
-// nothing.
+// Equal reports whether both are the same, apart from LoggedAt and which of several reads
+// with the same times found it. Then the other need not be stored: a repeated import
+// stores nothing.
 func (c Conversation) Equal(other Conversation) bool {
-	if !c.LoggedAt.Equal(other.LoggedAt) {
-		return false // the usual difference, and the rest is expensive to compare
-	}
 	a, b := c.withoutReads(), other.withoutReads()
 	return reflect.DeepEqual(a, b)
 }
@@ -203,7 +200,7 @@ func (c Conversation) withoutReads() Conversation {
 	for _, s := range c.stamps() {
 		*s = claim.Stamp{At: s.At.UTC(), Weight: s.Weight}
 	}
-	c.DoubtAt, c.ClosedAt, c.OpenAt, c.LoggedAt = c.DoubtAt.UTC(), c.ClosedAt.UTC(), c.OpenAt.UTC(), c.LoggedAt.UTC()
+	c.DoubtAt, c.ClosedAt, c.OpenAt, c.LoggedAt = c.DoubtAt.UTC(), c.ClosedAt.UTC(), c.OpenAt.UTC(), time.Time{}
 	c.Origin.CreatedAt = c.Origin.CreatedAt.UTC()
 	r := &c.Reported
 	for _, t := range []*time.Time{&r.UpdatedAt, &r.QueuedAt, &r.AssignedAt, &r.ClosedAt, &r.LastMessageAt, &r.AnonymizedAt} {

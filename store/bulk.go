@@ -93,7 +93,7 @@ func (c copied) RewriteQuery(ctx context.Context, conn *pgx.Conn, query string, 
 // [core.lookUp].
 func (s *core) rowsOf(table string, args *arguments, ids []int64) string {
 	if s.dialect == onSQLite {
-		return table + " WHERE connection_id = $1 AND conversation_id IN (" + placeholders(args, ids) + ")"
+		return table + " AS found WHERE connection_id = $1 AND conversation_id IN (" + placeholders(args, ids) + ")"
 	}
 	return "unnest(CAST(" + args.add(ids) + " AS BIGINT[])) AS wanted (id_wanted) CROSS JOIN LATERAL (SELECT * FROM " + table +
 		" WHERE connection_id = $1 AND conversation_id = id_wanted OFFSET 0) AS found WHERE TRUE"

@@ -137,7 +137,7 @@ type merge struct {
 	imported [][2]int64
 	// erased is when the customers of conversations were erased.
 	erased map[int64]time.Time
-	// touched are the conversations that facts and log entries say something about.
+	// touched are the conversations that facts and log entries may have changed.
 	touched map[int64]bool
 	// stale are the conversations whose figures have to be computed again.
 	stale  map[int64]bool
@@ -250,9 +250,8 @@ func (m *merge) applyFacts(ctx context.Context) error {
 				f.AnonymizedAt = m.erased[f.ID]
 			}
 		}
-		if !touched[f.ID] {
-			row.before, touched[f.ID] = row.Conversation, true
-		}
+		row.concern()
+		touched[f.ID] = true
 		row.Apply(f.Fact)
 	}
 	m.applyActivities(touched)
@@ -276,7 +275,7 @@ func (m *merge) applyFacts(ctx context.Context) error {
 
 // applyActivities applies what activity log entries say about known conversations:
 // answered ratings, and which changes known from events the log now has. Nothing else
-// of a conversation depends on its log.
+// that is stored of a conversation depends on its log.
 func (m *merge) applyActivities(touched map[int64]bool) {
 	for i := range m.Activities {
 		a := &m.Activities[i]
@@ -285,11 +284,9 @@ func (m *merge) applyActivities(touched map[int64]bool) {
 			continue
 		}
 		f := a.Fact()
-		if f.Answer == nil && len(row.Changes) == 0 {
-			continue
-		}
-		if !touched[row.id] {
-			row.before, touched[row.id] = row.Conversation, true
+		row.concern()
+		if f.Answer != nil || len(row.Changes) > 0 {
+			touched[row.id] = true
 		}
 		row.Apply(f)
 	}

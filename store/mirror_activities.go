@@ -72,19 +72,13 @@ func (m *merge) activitiesWith(args *arguments, ids []string) string {
 	return "unnest(CAST(" + args.add(ids) + " AS TEXT[])) AS wanted (id_wanted) CROSS JOIN LATERAL (SELECT id FROM activities WHERE connection_id = $1 AND id = id_wanted OFFSET 0) AS found"
 }
 
-// addLogFacts adds what log entries say about their conversations: those of the batch,
-// and those that came before a conversation that is new. An entry alone does not make a
-// conversation known.
+// addLogFacts adds what log entries say that came before their conversation, if the
+// batch makes it known. An entry alone does not make a conversation known.
 func (m *merge) addLogFacts(ctx context.Context) error {
 	fresh := map[int64]bool{}
 	for _, f := range m.Facts {
 		if m.rows[f.ID] == nil {
 			fresh[f.ID] = true
-		}
-	}
-	for _, a := range m.Activities {
-		if m.rows[a.ConversationID] != nil || fresh[a.ConversationID] {
-			m.Facts = append(m.Facts, ConversationFact{a.ConversationID, a.Fact()})
 		}
 	}
 	for ids := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), m.batchSize()) {

@@ -22,8 +22,9 @@ type conversationRow struct {
 	id int64
 	// stored says that the table has the row, and excluded that no source selects it.
 	stored, excluded bool
-	// before is the conversation before the batch.
-	before mirror.Conversation
+	// before is the conversation before the batch, if a record of the batch concerns it.
+	before    mirror.Conversation
+	concerned bool
 	// refreshed says that Dixa was asked for the state.
 	refreshed                         bool
 	messagesDue, figuresDue, notesDue bool
@@ -73,7 +74,7 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
 			var body []byte
-			if err := scan(append(row.marks(), &body)...); err != nil {
+			if err := row.scanMarks(scan, &body); err != nil {
 				return err
 			}
 			rows[row.id] = row
@@ -89,11 +90,25 @@ func (s *core) conversationRows(ctx context.Context, q querier, connectionID str
 	return rows, nil
 }
 
-const conversationMarks = `conversation_id, change, figures_due, messages_due, notes_due, notes_read`
+// conversationMarks are what is read of a row from [core.rowsOf] besides its body. The
+// subquery has a LIMIT because PostgreSQL could else look for the newest entry of the
+// conversation among those of all.
+const conversationMarks = `conversation_id, change, figures_due, messages_due, notes_due, notes_read,
+	(SELECT COALESCE(MAX(at), 0) FROM (SELECT at FROM activities WHERE connection_id = $1 AND conversation_id = found.conversation_id LIMIT 1000000000) AS log)`
 
-// marks are the destinations of conversationMarks.
-func (r *conversationRow) marks() []any {
-	return []any{&r.id, &r.change, &r.figuresDue, &r.messagesDue, &r.notesDue, &r.notesRead}
+// scanMarks scans conversationMarks, and what follows them.
+func (r *conversationRow) scanMarks(scan func(...any) error, rest ...any) error {
+	var logged int64
+	err := scan(append([]any{&r.id, &r.change, &r.figuresDue, &r.messagesDue, &r.notesDue, &r.notesRead, &logged}, rest...)...)
+	r.LoggedAt = timeOf(logged)
+	return err
+}
+
+// concern keeps the conversation as it is before the batch.
+func (r *conversationRow) concern() {
+	if !r.concerned {
+		r.before, r.concerned = r.Conversation, true
+	}
 }
 
 // currentConversations is [core.conversationRows] for conversations that were read
@@ -109,11 +124,13 @@ func (s *core) currentConversations(ctx context.Context, q querier, connectionID
 		args := arguments{connectionID}
 		err := s.lookUp(ctx, q, func(scan func(...any) error) error {
 			row := &conversationRow{stored: true}
-			if err := scan(row.marks()...); err != nil {
+			if err := row.scanMarks(scan); err != nil {
 				return err
 			}
 			if known := earlier[row.id]; known != nil && known.change == row.change {
+				logged := row.LoggedAt
 				row.Conversation, rows[row.id] = known.Conversation, row
+				row.LoggedAt = logged
 			} else {
 				changed = append(changed, row.id)
 			}

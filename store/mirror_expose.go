@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/claimflow/claimflow/claim"
-	"github.com/claimflow/claimflow/mirror"
 )
 
 // exposeParts makes messages and log entries that were stored before follow their
@@ -18,12 +17,12 @@ func (m *merge) exposeParts(ctx context.Context) error {
 	sources := m.sources
 	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
 		row := m.rows[id]
-		if row.excluded {
+		if row.excluded || !row.concerned {
 			continue
 		}
 		before, now := (&conversationRow{Conversation: row.before}).Selectable(), row.Selectable()
-		if row.stored && (before == now || row.before.Equal(mirror.Conversation{})) {
-			continue // no fact concerns it
+		if row.stored && before == now {
+			continue
 		}
 		if row.stored && sources == nil {
 			var err error

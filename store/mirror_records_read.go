@@ -86,10 +86,9 @@ func (r *recordReader) conversations(ctx context.Context, n int) (found []placed
 		ids[i] = p.conversationID
 	}
 	var rows map[int64]*conversationRow
-	var changes map[int64]int64
 	figures := map[int64]*claim.ConversationRecord{}
 	err = r.core.read(ctx, "read conversations", func(db *sql.DB) (err error) {
-		if rows, changes, err = r.changedRows(ctx, db, ids); err != nil || r.Stream == claim.StreamRatings {
+		if rows, err = r.conversationRows(ctx, db, r.connectionID, ids); err != nil || r.Stream == claim.StreamRatings {
 			return err
 		}
 		figures, err = r.figuresOf(ctx, db, r.connectionID, ids)
@@ -101,7 +100,7 @@ func (r *recordReader) conversations(ctx context.Context, n int) (found []placed
 	for _, p := range places {
 		row := rows[p.conversationID]
 		// A conversation that changed meanwhile follows at its new position.
-		if r.selects(row) && (r.Order == OrderDate || changes[p.conversationID] == p.n) {
+		if r.selects(row) && (r.Order == OrderDate || row.change == p.n) {
 			if r.Stream == claim.StreamConversations {
 				record := conversationRecord(row, figures[p.conversationID])
 				found = append(found, r.placed(claim.SourceRecord{Conversation: record}, p))
@@ -125,23 +124,6 @@ func (r *recordReader) ratings(row *conversationRow, p recordPlace, listed int) 
 		found = append(found, r.placed(claim.SourceRecord{Rating: ratingRecord(row.id, all[i])}, after))
 	}
 	return found
-}
-
-// changedRows reads conversations with the numbers of their last changes.
-func (r *recordReader) changedRows(ctx context.Context, db *sql.DB, ids []int64) (map[int64]*conversationRow, map[int64]int64, error) {
-	rows, changes := map[int64]*conversationRow{}, map[int64]int64{}
-	args := arguments{r.connectionID}
-	err := queryEach(ctx, db, func(scan func(...any) error) error {
-		row := &conversationRow{stored: true}
-		var change int64
-		var body []byte
-		if err := scan(&row.id, &change, &body); err != nil {
-			return err
-		}
-		rows[row.id], changes[row.id] = row, change
-		return r.openJSON(conversationDoc, body, &row.Conversation, r.connectionID, number(row.id))
-	}, `SELECT conversation_id, change, body FROM conversations WHERE connection_id = $1 AND conversation_id IN (`+placeholders(&args, ids)+`)`, args...)
-	return rows, changes, err
 }
 
 // messages reads the next n messages.
