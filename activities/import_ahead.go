@@ -105,8 +105,13 @@ func exportBatches[T any](ctx context.Context, r *windowRun, rows iter.Seq2[*T, 
 	}
 }
 
-// activityPage is the number of log entries requested at once.
-const activityPage = 1000
+const (
+	// activityPage is the number of log entries requested at once.
+	activityPage = 1000
+	// activityBatches is how many batches' worth of log entries are stored at once: they are
+	// much smaller than messages.
+	activityBatches = 3
+)
 
 // logPages returns the window's activity log in batches of whole pages, beginning with
 // the given one.
@@ -145,7 +150,7 @@ func (r *windowRun) logPages(ctx context.Context, client *dixa.Client, page stri
 				}
 			}
 			page, batch.next = next, next
-			if next != "" && len(batch.Activities) < r.Store.Mirror.BatchSize() {
+			if next != "" && len(batch.Activities) < activityBatches*r.Store.Mirror.BatchSize() {
 				continue
 			}
 			if err := r.Store.Mirror.Prepare(ctx, &batch.MirrorBatch); !yield(batch, err) || err != nil || next == "" {

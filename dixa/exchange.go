@@ -3,7 +3,6 @@ package dixa
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 const (
@@ -108,7 +109,7 @@ func (c *Client) refusal(op Operation, resp *http.Response) error {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) == nil {
+	if jsonv1.Unmarshal(body, &said) == nil {
 		message := c.redact(strings.ToValidUTF8(said.Message, "\uFFFD"))
 		if c.filter != nil && message != "" {
 			message = c.filter(resp.Request.Context(), message)
@@ -154,12 +155,12 @@ func readBounded(r io.Reader, limit int64) ([]byte, error) {
 // status 200 does not prove that Dixa did anything.
 func decode(body []byte, out any) error {
 	if out == nil {
-		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && !json.Valid(trimmed) {
+		if trimmed := bytes.TrimSpace(body); len(trimmed) > 0 && !jsonv1.Valid(trimmed) {
 			return fmt.Errorf("%w: the body is not valid JSON", ErrMalformedResponse)
 		}
 		return nil
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := jsonv1.Unmarshal(body, out); err != nil {
 		if errors.Is(err, ErrMalformedResponse) {
 			return err
 		}
@@ -170,8 +171,8 @@ func decode(body []byte, out any) error {
 
 // describeJSONError keeps the position of a decoding error and drops the value.
 func describeJSONError(err error) error {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
+	var syntax *jsonv1.SyntaxError
+	var kind *jsonv1.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)

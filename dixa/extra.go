@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Extra holds the members of an object that this package does not know, unmodified
@@ -23,10 +25,10 @@ func decodeOpen(b []byte, v any) error {
 		return nil
 	}
 	members = nil
-	if err := json.Unmarshal(b, &members); err != nil {
+	if err := jsonv1.Unmarshal(b, &members); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(b, value.Convert(reflect.PointerTo(shape.plain)).Interface()); err != nil {
+	if err := jsonv1.Unmarshal(b, value.Convert(reflect.PointerTo(shape.plain)).Interface()); err != nil {
 		return err
 	}
 	for name := range members {
@@ -52,7 +54,7 @@ func setExtra(v reflect.Value, members Extra) {
 // again.
 func decodeLenient(b []byte, v any) error {
 	var members Extra
-	if err := json.Unmarshal(b, &members); err != nil {
+	if err := jsonv1.Unmarshal(b, &members); err != nil {
 		return err
 	}
 	target := reflect.ValueOf(v).Elem()
@@ -66,7 +68,7 @@ func decodeLenient(b []byte, v any) error {
 		if !present {
 			continue
 		}
-		if string(member) != "null" && json.Unmarshal(member, value.Addr().Interface()) != nil {
+		if string(member) != "null" && jsonv1.Unmarshal(member, value.Addr().Interface()) != nil {
 			value.SetZero()
 			continue
 		}
@@ -87,7 +89,7 @@ func encodeOpen(v any) ([]byte, error) {
 		return encoded, err
 	}
 	members := maps.Clone(extra)
-	if err := json.Unmarshal(encoded, &members); err != nil {
+	if err := jsonv1.Unmarshal(encoded, &members); err != nil {
 		return nil, err
 	}
 	return encodeJSON(members)

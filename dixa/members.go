@@ -2,11 +2,12 @@ package dixa
 
 import (
 	"bytes"
-	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // decodeMembers decodes the members of a valid JSON object into the fields of a struct
@@ -79,7 +80,7 @@ func decodeValue(b []byte, field reflect.Value) bool {
 			return true
 		}
 	}
-	return json.Unmarshal(b, field.Addr().Interface()) == nil
+	return jsonv1.Unmarshal(b, field.Addr().Interface()) == nil
 }
 
 // valueEnd returns the length of the value with which valid JSON begins; 0 if there is

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
@@ -70,21 +74,55 @@ func ActivityFromLog(entry *dixa.Activity) (a Activity, ok bool) {
 
 // attributes are the members of an entry's attributes. One that has another type than
 // expected counts as missing.
-type attributes map[string]json.RawMessage
+type attributes []attribute
 
+type attribute struct {
+	name  string
+	value jsontext.Value
+}
+
+// attributesOf returns the members of an object; none if it is not valid.
 func attributesOf(raw []byte) attributes {
+	in := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if start, err := in.ReadToken(); err != nil || start.Kind() != jsontext.KindBeginObject {
+		return nil
+	}
 	var members attributes
-	if json.Unmarshal(raw, &members) != nil {
+	for in.PeekKind() == jsontext.KindString {
+		name, err := in.ReadToken()
+		if err != nil {
+			return nil
+		}
+		member := attribute{name: name.String()}
+		value, err := in.ReadValue()
+		if err != nil {
+			return nil
+		}
+		end := in.InputOffset()
+		member.value = raw[end-int64(len(value)) : end]
+		members = append(members, member)
+	}
+	if _, err := in.ReadToken(); err != nil {
 		return nil
 	}
 	return members
 }
 
-func (a attributes) text(name string) string { return textOf(a[name]) }
+// member returns the last member of a name, as decoders do.
+func (a attributes) member(name string) jsontext.Value {
+	for _, m := range slices.Backward(a) {
+		if m.name == name {
+			return m.value
+		}
+	}
+	return nil
+}
+
+func (a attributes) text(name string) string { return textOf(a.member(name)) }
 
 func (a attributes) user(name string) dixa.ActivityUser {
 	var u dixa.ActivityUser
-	if json.Unmarshal(a[name], &u) != nil {
+	if value := a.member(name); value == nil || jsonv1.Unmarshal(value, &u) != nil {
 		return dixa.ActivityUser{}
 	}
 	return u
@@ -102,7 +140,7 @@ func (a Activity) Fact() Fact {
 		members := attributesOf(a.Attributes)
 		answer := Rating{Status: RatingStatusRated, AgentID: a.AgentID, Comment: members.text("message"), RatedAt: a.At}
 		var score *int
-		if json.Unmarshal(members["score"], &score) == nil {
+		if json.Unmarshal(members.member("score"), &score) == nil {
 			answer.Score = score
 		}
 		if answer.Score != nil || answer.Comment != "" {

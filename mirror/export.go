@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 )
@@ -205,12 +207,12 @@ func queueOf(id, name string) *claim.Queue {
 }
 
 // textOf is a JSON string's value; empty for any other JSON.
-func textOf(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+func textOf(raw []byte) string {
+	if len(raw) == 0 || raw[0] != '"' {
 		return ""
 	}
-	return s
+	text, _ := jsontext.AppendUnquote(nil, raw) // the error says that invalid UTF-8 was replaced
+	return string(text)
 }
 
 // filled returns the texts that are not empty; nil if there are none.

@@ -53,18 +53,18 @@ func (s *core) saveFigures(ctx context.Context, tx *sql.Tx, connectionID string,
 		return err
 	}
 	save := newFiguresUpsert(connectionID)
+	var same []int64
 	for _, id := range ids {
 		row := parts.rows[id]
 		if row == nil {
 			continue
 		}
-		conversation := row.Conversation
-		if log := parts.activities[id]; len(log) > 0 {
-			// The log has the changes that events reported before its newest entry.
-			conversation.Apply(mirror.Fact{LoggedAt: log[len(log)-1].At})
-		}
-		if err := save.put(mirror.Derive(id, conversation, parts.messages[id], parts.activities[id]), stored[id]); err != nil {
+		changed, err := save.put(mirror.Derive(id, row.Conversation, parts.messages[id], parts.activities[id]), stored[id])
+		if err != nil {
 			return err
+		}
+		if !changed {
+			same = append(same, id)
 		}
 	}
 	if err := save.run(ctx, tx, s); err != nil {
@@ -76,11 +76,12 @@ func (s *core) saveFigures(ctx context.Context, tx *sql.Tx, connectionID string,
 	if err := s.markNotes(ctx, tx, connectionID, parts.rows, ids, parts.messages); err != nil {
 		return err
 	}
-	args := arguments{connectionID}
-	if _, err := exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, ids), s.planned(args)...); err != nil {
-		return err
+	if len(same) == 0 {
+		return nil
 	}
-	return nil
+	args := arguments{connectionID}
+	_, err = exec(ctx, tx, `UPDATE conversations SET figures_due = FALSE WHERE connection_id = $1 AND figures_due AND `+s.conversationsIn(&args, same), s.planned(args)...)
+	return err
 }
 
 // markNotes marks the conversations of which an export counts more notes than are
@@ -204,16 +205,16 @@ func newFiguresUpsert(connectionID string) *figuresUpsert {
 	}
 }
 
-// put adds figures that differ from those stored, if any are.
-func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) error {
+// put adds figures, unless they are as those stored.
+func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) (changed bool, err error) {
 	text, err := json.Marshal(f)
 	if err != nil {
-		return fmt.Errorf("encode the figures of conversation %d: %w", f.ConversationID, err)
+		return false, fmt.Errorf("encode the figures of conversation %d: %w", f.ConversationID, err)
 	}
 	sum := sha256.Sum256(text)
 	digest := sum[:16]
 	if stored != nil && bytes.Equal(digest, stored.digest) {
-		return nil
+		return false, nil
 	}
 	u.changed = append(u.changed, f.ConversationID)
 	if stored != nil {
@@ -248,7 +249,7 @@ func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) error {
 	for _, tag := range slices.Compact(tags) {
 		u.tags.addNew(func() ([]any, error) { return []any{u.connectionID, f.ConversationID, tag}, nil })
 	}
-	return nil
+	return true, nil
 }
 
 // run writes the figures. The events and tags of a conversation are replaced.

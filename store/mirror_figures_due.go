@@ -13,8 +13,13 @@ func (s Mirror) ComputeFigures(ctx context.Context, connectionID string, limit i
 	for {
 		n, err := run.step(ctx)
 		total += n
-		if err != nil || n < limit {
+		switch {
+		case err != nil:
 			return total, err
+		case n < limit && run.last == 0:
+			return total, nil
+		case n < limit:
+			run.last = 0 // earlier ones may be outdated again
 		}
 	}
 }
@@ -25,6 +30,10 @@ type figuresRun struct {
 	*core
 	connectionID string
 	limit        int
+	// last is the last conversation that was computed since the first one. What is
+	// outdated before it is found at the end: to search from the start each time would
+	// read what the steps before left behind in the index.
+	last int64
 
 	// ahead was read in advance, or nil. before and after are the numbers of the mirror's
 	// last change before and after the last step.
@@ -44,12 +53,13 @@ type figuresAhead struct {
 func (r *figuresRun) step(ctx context.Context) (n int, err error) {
 	ready := r.ahead
 	var next chan *figuresAhead
-	var before, after int64
+	var before, after, last int64
 	err = r.write(ctx, "compute the figures of connection "+r.connectionID, func(tx *sql.Tx) error {
-		ids, err := r.due(ctx, tx, 0)
+		ids, err := r.due(ctx, tx, r.last)
 		if n = len(ids); err != nil || n == 0 {
 			return err
 		}
+		last = ids[n-1]
 		// The rows must not change while their figures are computed.
 		if before, err = r.lockMirror(ctx, tx, r.connectionID); err != nil {
 			return err
@@ -60,8 +70,7 @@ func (r *figuresRun) step(ctx context.Context) (n int, err error) {
 		}
 		if n == r.limit && next == nil {
 			next = make(chan *figuresAhead, 1)
-			last := ids[n-1]
-			go func() { next <- r.readAhead(ctx, last) }()
+			go func() { next <- r.readAhead(ctx, ids[n-1]) }()
 		}
 		if err := r.saveFigures(ctx, tx, r.connectionID, parts, ids); err != nil {
 			return err
@@ -69,6 +78,9 @@ func (r *figuresRun) step(ctx context.Context) (n int, err error) {
 		return queryOne(ctx, tx, ErrNotFound, []any{&after}, `SELECT change FROM mirrors WHERE connection_id = $1`, r.connectionID)
 	})
 	r.ahead, r.before, r.after = nil, before, after
+	if n > 0 && err == nil {
+		r.last = last
+	}
 	if next != nil {
 		r.ahead = <-next
 	}

@@ -7,12 +7,13 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // sealedColumn is a column with encrypted values. key lists the columns of its
@@ -92,7 +93,7 @@ func (s *core) openSecrets(current, former sealedColumn, sealed, replaced []byte
 }
 
 func (s *core) sealJSON(c sealedColumn, v any, key ...string) ([]byte, error) {
-	data, err := json.Marshal(v)
+	data, err := jsonv1.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of %s as JSON: %w", c.column, c.table, err)
 	}
@@ -105,7 +106,7 @@ func (s *core) openJSON(c sealedColumn, sealed []byte, v any, key ...string) err
 		return err
 	}
 	// The decoder's error is dropped because it may quote encrypted data.
-	if json.Unmarshal(data, v) != nil {
+	if jsonv1.Unmarshal(data, v) != nil {
 		return fmt.Errorf("%s of %s %s: unexpected JSON", c.column, c.table, strings.Join(key, "/"))
 	}
 	return nil
