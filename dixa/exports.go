@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -148,7 +150,7 @@ func exportRows[T any, P interface {
 			return
 		}
 		stopped := false
-		_, err = c.Do(req, &arrayStream{limit: c.maxBytes, row: func(i int, raw json.RawMessage) bool {
+		_, err = c.Do(req, &arrayStream{limit: c.maxBytes, row: func(i int, raw []byte) bool {
 			row := new(T)
 			// The row is valid JSON, which json.Unmarshal would verify again.
 			if err := P(row).UnmarshalJSON(raw); err != nil {
@@ -168,16 +170,18 @@ func exportRows[T any, P interface {
 type arrayStream struct {
 	// limit bounds one element, in bytes.
 	limit int64
-	// row takes an element. It returns false to read no further.
-	row func(i int, raw json.RawMessage) bool
+	// row takes an element, which is valid until it returns. It returns false to read no
+	// further.
+	row func(i int, raw []byte) bool
 }
 
 // readBody reads elements until the array ends or row returns false.
 func (s *arrayStream) readBody(body io.Reader) error {
 	bounded := &io.LimitedReader{R: body, N: s.limit}
-	rows := json.NewDecoder(bounded)
+	// The row's decoder decides about these two, as encoding/json does.
+	rows := jsontext.NewDecoder(bounded, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	wrong := func(err error) error {
-		var syntax *json.SyntaxError
+		var syntax *jsontext.SyntacticError
 		switch {
 		case bounded.N <= 0:
 			return fmt.Errorf("%w: a row has more than %d bytes", ErrResponseTooLarge, s.limit)
@@ -187,16 +191,16 @@ func (s *arrayStream) readBody(body io.Reader) error {
 			return fmt.Errorf("read the response: %w", err)
 		}
 	}
-	first, err := rows.Token()
+	first, err := rows.ReadToken()
 	if err != nil {
 		return wrong(err)
 	}
-	if first != json.Delim('[') {
+	if first.Kind() != jsontext.KindBeginArray {
 		return fmt.Errorf("%w: the export is not a JSON array", ErrMalformedResponse)
 	}
-	for i := 0; rows.More(); i++ {
-		var raw json.RawMessage
-		if err := rows.Decode(&raw); err != nil {
+	for i := 0; rows.PeekKind() != jsontext.KindEndArray; i++ {
+		raw, err := rows.ReadValue()
+		if err != nil {
 			return wrong(err)
 		}
 		if !s.row(i, raw) {
@@ -204,7 +208,7 @@ func (s *arrayStream) readBody(body io.Reader) error {
 		}
 		bounded.N = s.limit
 	}
-	if _, err := rows.Token(); err != nil {
+	if _, err := rows.ReadToken(); err != nil {
 		return wrong(err)
 	}
 	return nil

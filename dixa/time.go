@@ -2,11 +2,12 @@ package dixa
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // timeFormat is Dixa's documented format for instants in requests:
@@ -46,13 +47,14 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 		*t = Time{}
 		return nil
 	}
-	text := string(b)
+	text := b
 	if len(b) > 0 && b[0] == '"' {
-		if err := json.Unmarshal(b, &text); err != nil {
+		var err error
+		if text, err = jsontext.AppendUnquote(nil, b); err != nil {
 			return errTimeFormat
 		}
 	}
-	parsed, err := ParseTime(text)
+	parsed, err := ParseTime(string(text))
 	if err != nil {
 		return err
 	}

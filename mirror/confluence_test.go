@@ -71,6 +71,7 @@ func reload(t *testing.T, c mirror.Conversation) (out mirror.Conversation) {
 	b, err := json.Marshal(c)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(b, &out))
+	out.LoggedAt = c.LoggedAt // the stored entries tell it
 	return out
 }
 
