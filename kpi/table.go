@@ -56,6 +56,8 @@ type cell struct {
 	mean float64
 	// kept is the value, if it is known without the other fields.
 	kept *KeptValue
+	// behind lists the observations behind the value, if they are asked for.
+	behind *listing
 }
 
 // add counts an observation of a share.
