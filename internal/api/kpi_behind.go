@@ -47,7 +47,7 @@ func (a *api) listKPIBehind(ctx context.Context, in *kpiBehindInput) (*body[clie
 // period, and the place after which the page begins.
 func (a *api) openBehind(in *kpiBehindInput) (now time.Time, after *kpi.Place, err error) {
 	if in.Cursor == "" {
-		return time.Now(), nil, nil
+		return time.Now().Truncate(time.Microsecond), nil, nil
 	}
 	var asked int64
 	var place kpi.Place
