@@ -70,10 +70,16 @@ func (v *visit) behind(b board, t tile, s *selection) string {
 // keep are the parameters that keep the selection and, unless the board is live, when its
 // values were asked for.
 func (s *selection) keep(b board) url.Values {
-	q := s.fields()
-	if !b.Live {
-		q.Set(paramNow, s.now.UTC().Format(time.RFC3339))
+	if b.Live {
+		return s.fields()
 	}
+	return s.dated()
+}
+
+// dated are the parameters that keep the selection and when its values were asked for.
+func (s *selection) dated() url.Values {
+	q := s.fields()
+	q.Set(paramNow, s.now.UTC().Format(time.RFC3339))
 	return q
 }
 
@@ -188,7 +194,7 @@ func (v *visit) showBehind(b board, t tile, f figures, p place) error {
 	d.Values = slices.ContainsFunc(page.Members, func(m client.KPIMember) bool { return m.Value != nil })
 	d.Counts = page.Bucket.Part != nil
 	d.Times = slices.ContainsFunc(page.Members, func(m client.KPIMember) bool { return m.Times > 1 })
-	here := s.keep(b)
+	here := s.dated()
 	if text := query.Get(paramPlace); text != "" {
 		here.Set(paramPlace, text)
 	}
