@@ -206,3 +206,16 @@ func TestBehindRefuses(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "no business hours")
 }
+
+// An agent of two teams with the same name counts once.
+func TestTeamsWithTheSameName(t *testing.T) {
+	t.Parallel()
+	e := &kpi.Evaluator{Source: kpi.NewMemory(conversations(), nil), Directory: kpi.Directory{AgentTeams: map[string][]string{"bob": {"Red", "Red"}}}}
+	for id, want := range map[string]int{"conversation_volume": 2, "agent_load": 1, "closed_conversations": 1} {
+		d, _ := kpi.ByID(id)
+		r := kpi.Request{From: at("04 00:00"), To: at("05 00:00"), Now: at("20 00:00"), Bucket: kpi.BucketNone, By: kpi.ByTeam, Filters: map[kpi.Dimension][]string{kpi.ByTeam: {"Red"}}}
+		result, err := e.Evaluate(t.Context(), d, r)
+		require.NoError(t, err)
+		require.Equal(t, want, result.Series[0].Buckets[0].Count, id)
+	}
+}
