@@ -205,7 +205,8 @@ func (v *visit) groups(d *tileData, o chart.Options, t tile, a *tileAnswer, grou
 		names[i], values[i] = v.group(s), *s.Buckets[0].Value/scale
 		count := v.locale().Number(float64(s.Buckets[0].Count))
 		d.Rows = append(d.Rows, []cell{
-			{Text: names[i]}, {Text: v.amount(a.definition.Unit, s.Buckets[0].Value)},
+			{Text: names[i]},
+			{Text: v.amount(a.definition.Unit, s.Buckets[0].Value)},
 			d.link(count, s.Buckets[0], a, place{position: -1, group: s.Group, grouped: true}),
 		})
 	}
