@@ -30,10 +30,18 @@ type place struct {
 	tile int
 	// position is the place of the value's bucket; -1 for the whole period.
 	position int
-	// group is the value of the tile's dimension; meant only if grouped.
+	// group is the value of the tile's dimension; meant only if grouped. In a part of the
+	// period of a tile that has a dimension, no group stands for those that the chart adds up.
 	group   string
 	grouped bool
 }
+
+// rest reports whether the value is of the groups that the chart of a tile adds up.
+func (p place) rest(t tile) bool { return !p.grouped && p.position >= 0 && t.By != "" }
+
+// listsRest reports whether what is behind the groups that a chart adds up can be selected:
+// no filter selects the agents without a team.
+func listsRest(t tile) bool { return t.overTime() && t.By != "team" }
 
 // String is the text of a place in an address: the tile, the bucket and the group.
 func (p place) String() string {
@@ -144,7 +152,7 @@ func (v *visit) behindPlace() error {
 	if err != nil {
 		return err
 	}
-	if missing != "" || f.definitions[t.KPI].ID == "" || p.grouped != (t.By != "") {
+	if missing != "" || f.definitions[t.KPI].ID == "" || p.grouped && t.By == "" || p.rest(t) && !listsRest(t) {
 		return errNotFound
 	}
 	return v.showBehind(b, t, f, p)
@@ -169,6 +177,11 @@ func (v *visit) showBehind(b board, t tile, f figures, p place) error {
 	if p.position >= 0 {
 		q.Position = &p.position
 	}
+	if p.rest(t) {
+		if err := v.selectRest(f, t, &q); err != nil {
+			return err
+		}
+	}
 	page, err := v.api.KPIBehind(v.r.Context(), f.connection, t.KPI, q)
 	if err != nil {
 		return err
@@ -186,6 +199,9 @@ func (v *visit) showBehind(b board, t tile, f figures, p place) error {
 	}
 	if p.grouped {
 		d.Of = append(d.Of, v.words.say("dash.filter."+t.By)+": "+v.group(client.KPISeries{Group: page.Group, Label: page.Label}))
+	}
+	if p.rest(t) {
+		d.Of = append(d.Of, v.words.say("dash.filter."+t.By)+": "+v.words.say("dash.rest"))
 	}
 	d.Of = append(d.Of, v.filtersBehind(&page, &s)...)
 	for i := range page.Members {
@@ -206,6 +222,28 @@ func (v *visit) showBehind(b board, t tile, f figures, p place) error {
 		d.Next = v.r.URL.Path + "?" + here.Encode()
 	}
 	v.show(http.StatusOK, "behind", view{Title: v.words.say("behind.title", d.Title), Data: d})
+	return nil
+}
+
+// selectRest makes a question select the groups that the chart of a tile adds up.
+func (v *visit) selectRest(f figures, t tile, q *client.KPIBehindQuery) error {
+	drawing, err := v.api.KPI(v.r.Context(), f.connection, t.KPI, q.KPIQuery)
+	if err != nil {
+		return err
+	}
+	drawn, _ := v.mostOf(drawing.Series, t, f.definitions[t.KPI])
+	if !slices.ContainsFunc(drawn, func(s client.KPISeries) bool { return s.Group == restGroup }) {
+		return errNotFound
+	}
+	var rest []string
+	for _, s := range drawing.Series {
+		if !slices.ContainsFunc(drawn, func(d client.KPISeries) bool { return d.Group == s.Group }) {
+			rest = append(rest, filterValue.Replace(s.Group))
+		}
+	}
+	// These groups are among those that a filter by the same dimension leaves.
+	q.Filters = slices.DeleteFunc(q.Filters, func(filter string) bool { return strings.HasPrefix(filter, t.By+":") })
+	q.By, q.Filters = "", append(q.Filters, t.By+":"+strings.Join(rest, ","))
 	return nil
 }
 

@@ -259,12 +259,16 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 			name = v.words.say("dash.median")
 		}
 		link := plain
-		if t.By != "" && s.Group != restGroup {
+		if t.By != "" && (s.Group != restGroup || listsRest(t)) {
 			link = func(text string, i int) cell {
 				if i >= len(s.Buckets) {
 					return cell{Text: text}
 				}
-				return d.link(text, s.Buckets[i], a, place{position: i, group: s.Group, grouped: true})
+				p := place{position: i}
+				if s.Group != restGroup {
+					p.group, p.grouped = s.Group, true
+				}
+				return d.link(text, s.Buckets[i], a, p)
 			}
 		}
 		add(name, func(b client.KPIBucket) *float64 { return b.Value }, s.Buckets, link)
@@ -307,13 +311,14 @@ func (v *visit) mostOf(series []client.KPISeries, t tile, definition client.KPID
 	}
 	rest := client.KPISeries{Group: restGroup, Label: v.words.say("dash.rest"), Buckets: slices.Clone(sorted[maxGroups].Buckets)}
 	for i := range rest.Buckets {
-		total := 0.0
+		total, count := 0.0, 0
 		for _, s := range sorted[maxGroups:] {
 			if i < len(s.Buckets) && s.Buckets[i].Value != nil {
 				total += *s.Buckets[i].Value
+				count += s.Buckets[i].Count
 			}
 		}
-		rest.Buckets[i].Value = &total
+		rest.Buckets[i].Value, rest.Buckets[i].Count = &total, count
 	}
 	return append(sorted[:maxGroups:maxGroups], rest), false
 }
