@@ -34,13 +34,13 @@ func (e *evaluation) reopened(ctx context.Context) error {
 		if then.reopened && limit > 0 {
 			then = after[o.ID]
 		}
-		c.known++
-		switch {
-		case oneTouch:
-			c.add(one(then.replies == 1 && !then.reopened))
-		default:
-			c.add(one(then.reopened))
+		part := one(then.reopened)
+		if oneTouch {
+			part = one(then.replies == 1 && !then.reopened)
 		}
+		c.known++
+		c.note(o, Number{}, part)
+		c.add(part)
 	})
 }
 
@@ -79,6 +79,8 @@ type offer struct {
 	series int32
 	bucket int
 	id, at int64
+	// seen is the observation, if what is behind the value is listed.
+	seen *Observation
 }
 
 func compareOffers(a, b offer) int {
@@ -102,8 +104,13 @@ func (e *evaluation) answered(ctx context.Context) error {
 			continue
 		}
 		asked[o.ID] = true
+		var seen *Observation
+		if e.labeled {
+			kept := o
+			seen = &kept
+		}
 		for _, series := range e.table.of(o.Group) {
-			offers = append(offers, offer{series: series, bucket: bucket, id: o.ID, at: o.End})
+			offers = append(offers, offer{series: series, bucket: bucket, id: o.ID, at: o.End, seen: seen})
 		}
 		if e.table.err != nil {
 			return e.table.err
@@ -151,6 +158,7 @@ func (e *evaluation) answered(ctx context.Context) error {
 		c := &e.table.cells[o.series][o.bucket]
 		c.known++
 		c.ids = append(c.ids, o.id)
+		c.note(o.seen, Number{}, part)
 		c.add(part)
 	}
 	flush := func() {
@@ -203,8 +211,10 @@ func (e *evaluation) repeated(ctx context.Context) error {
 		}
 		claims := history[o.Key]
 		i, _ := slices.BinarySearchFunc(claims, earlierClaim{at: o.At, id: o.ID}, compareClaims)
+		part := one(i > 0 && claims[i-1].at >= o.At-e.r.within())
 		c.known++
-		c.add(one(i > 0 && claims[i-1].at >= o.At-e.r.within()))
+		c.note(o, Number{}, part)
+		c.add(part)
 	})
 }
 

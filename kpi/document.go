@@ -31,6 +31,27 @@ can be compared.
 | ` + "`hours`" + ` | ` + "`clock` or `business`" + `: the clock of durations. | ` + "`clock`" + ` |
 | ` + "`within_days`" + ` | A limit of days, for the figures that have it. | as the figure says |
 
+` + "`GET /v1/connections/{c}/kpis/{id}/behind`" + ` lists the conversations or claims behind one value of
+the answer to the same question, newest first. These parameters say which value:
+
+| Parameter | Meaning | Default |
+| --- | --- | --- |
+| ` + "`group`" + ` | The group of ` + "`by`" + `, needed with it; empty for what has none. | |
+| ` + "`position`" + ` | The place of the bucket among the buckets of the answer, from 0. | the value of the whole period |
+| ` + "`limit`, `cursor`" + ` | How many to list, at most %d, and the cursor from the previous page. | %d |
+
+- The list is selected by the computation of the value itself: those on all pages and
+  ` + "`gone`" + ` are together its count. Conversations of which retention left only the figures
+  are ` + "`gone`" + `: they are counted but cannot be listed. What has no known value is counted as
+  missing and not listed.
+- Of each it says what the value takes from it: ` + "`value`" + `, a duration in seconds, a number or a
+  score; ` + "`times`" + `, how often it is behind the value; and ` + "`at`" + `, the date that places it, the
+  newest if there are several.
+- Of a share, all of the whole are listed. ` + "`part`" + ` is how often one counts, and ` + "`opposite`" + `,
+  for a net share, how often it counts against it.
+- Of a backlog or a load, those are listed that were in it at the end of the bucket.
+- The samples of ` + "`agent_presence`" + ` cannot be listed.
+
 ## How values are computed
 
 - **Buckets** follow the local clock: a day has 23 or 25 hours when summer time begins
@@ -63,7 +84,7 @@ can be compared.
 // Markdown returns the content of docs/kpis.md.
 func Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, preamble, MaxYears, code(buckets), MaxBuckets)
+	fmt.Fprintf(&b, preamble, MaxYears, code(buckets), MaxBuckets, MaxListed, defaultListed)
 	for _, d := range definitions {
 		first, _, _ := strings.Cut(d.Meaning, ". ")
 		first, _, _ = strings.Cut(first, ": ")

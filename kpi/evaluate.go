@@ -87,6 +87,8 @@ type evaluation struct {
 	table     *table
 	now       int64
 	hours     []float64 // of each bucket, for rates
+	// labeled asks for the labels of the observations.
+	labeled bool
 }
 
 // query returns the definition's query with the request's date, period, filters and
@@ -101,6 +103,9 @@ func (e *evaluation) query() Query {
 	}
 	if e.r.By != "" {
 		q.Group, _ = e.d.column(e.r.By)
+	}
+	if e.labeled {
+		q.Labels = e.d.labels()
 	}
 	return q
 }
@@ -177,6 +182,7 @@ func (e *evaluation) fold() func(*cell, *Observation) {
 				keys[o.Key] = n
 			}
 			count(c, o)
+			c.note(o, Number{}, 0)
 			c.keys = append(c.keys, n)
 		}
 	case shapeSpread:
@@ -188,6 +194,7 @@ func (e *evaluation) fold() func(*cell, *Observation) {
 				return
 			}
 			count(c, o)
+			c.note(o, Number{N: v, Known: true}, 0)
 			c.sum.add(v)
 			c.values = append(c.values, v)
 		}
@@ -199,10 +206,14 @@ func (e *evaluation) fold() func(*cell, *Observation) {
 				return
 			}
 			count(c, o)
+			c.note(o, o.Values[0], part)
 			c.add(part)
 		}
 	default:
-		return count
+		return func(c *cell, o *Observation) {
+			count(c, o)
+			c.note(o, Number{}, 0)
+		}
 	}
 }
 

@@ -88,7 +88,7 @@ func (l *levels) readAll(ctx context.Context) error {
 func (e *evaluation) levels(ends []int64) *levels {
 	return &levels{
 		e: e, ends: ends, byAgent: e.r.By == ByAgent || e.r.By == ByTeam, load: e.d.plan.shape == shapeLoad,
-		agents: e.agentFilter(), names: []string{""}, numbers: map[string]int32{"": 0},
+		agents: e.agentFilter(), names: []string{""}, numbers: map[string]int32{"": 0}, labels: map[int64][2]string{},
 	}
 }
 
@@ -125,6 +125,8 @@ type levels struct {
 
 	lives   []lifetime
 	changes []change
+	// labels are those of the conversations, if what is behind the value is listed.
+	labels map[int64][2]string
 	// stays are by series; only for ages.
 	stays map[int32][]stay
 }
@@ -173,6 +175,10 @@ func (l *levels) lifetimes(where []Condition) Query {
 	if !l.byAgent {
 		q.Group, _ = l.e.d.column(l.e.r.By)
 	}
+	if l.e.labeled {
+		// The agent of a load is that of an event, which the replay knows.
+		q.Labels = []Column{FigureAssignee, FigureQueue}
+	}
 	return q
 }
 
@@ -180,6 +186,9 @@ func (l *levels) lifetimes(where []Condition) Query {
 func (l *levels) readLives(ctx context.Context, q Query) error {
 	return l.each(ctx, q, func(o *Observation, series int32) {
 		l.lives = append(l.lives, lifetime{series: series, id: o.ID, created: o.At, closed: o.End})
+		if l.e.labeled {
+			l.labels[o.ID] = o.Labels
+		}
 	})
 }
 
@@ -311,6 +320,7 @@ func (l *levels) add(c *lifetime, agent int32, start, end int64) {
 		series = l.e.table.of(l.names[agent])
 	}
 	for _, s := range series {
+		l.note(&l.e.table.cells[s][first], c, agent)
 		if l.e.d.plan.shape == shapeAge {
 			if l.stays == nil {
 				l.stays = map[int32][]stay{}
@@ -324,6 +334,20 @@ func (l *levels) add(c *lifetime, agent int32, start, end int64) {
 			l.e.table.cells[s][after].known--
 		}
 	}
+}
+
+// note adds a conversation that is in the state at the end of the bucket of a cell, if they
+// are listed.
+func (l *levels) note(in *cell, c *lifetime, agent int32) {
+	if in.behind == nil {
+		return
+	}
+	o := Observation{ID: c.id, At: c.created, Labels: l.labels[c.id]}
+	age := Number{N: l.ends[0] - c.created, Known: l.e.d.plan.shape == shapeAge}
+	if l.load {
+		o.Labels[0] = l.names[agent]
+	}
+	in.note(&o, age, 0)
 }
 
 // finish turns what was collected into the cells' values.

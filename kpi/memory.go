@@ -114,6 +114,9 @@ func (r *memoryRow) observation(q Query) Observation {
 	for i, column := range q.Values {
 		o.Values[i] = r.number(column)
 	}
+	for i, column := range q.Labels {
+		o.Labels[i] = r.text(column)
+	}
 	return o
 }
 

@@ -29,6 +29,8 @@ func (r *memoryRow) text(column Column) string {
 		return r.event.Type
 	case ClaimShop:
 		return r.claim.Shop
+	case ClaimID:
+		return r.claim.ID
 	case ClaimReason:
 		return r.claim.Reason
 	case ClaimCarrier:

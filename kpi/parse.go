@@ -60,6 +60,44 @@ func (d Definition) ParseRequest(values url.Values, now time.Time) (Request, err
 	return r, f.err()
 }
 
+// ParseBehind reads a request for what is behind a value from query parameters: those of
+// [Definition.ParseRequest] and
+//
+//   - group: the group of by; needed with it, empty for what has none.
+//   - position: the place of the value's bucket, from 0. By default it is the value of the
+//     whole period.
+//   - limit: how many are listed. By default 50.
+//
+// The error is a [*claim.InvalidError] with every problem.
+func (d Definition) ParseBehind(values url.Values, now time.Time) (BehindRequest, error) {
+	r := BehindRequest{Group: values.Get("group"), Limit: defaultListed}
+	var err error
+	if r.Request, err = d.ParseRequest(values, now); err != nil {
+		return r, err
+	}
+	var f faults
+	number := func(field string) int {
+		n, err := strconv.Atoi(values.Get(field))
+		if err != nil {
+			f.add(field, "must be a number")
+		}
+		return n
+	}
+	if values.Has("position") {
+		r.Position = new(number("position"))
+	}
+	if values.Has("limit") {
+		r.Limit = number("limit")
+	}
+	if r.By != "" && !values.Has("group") {
+		f.add("group", "is needed with by: a value of %s, or nothing for what has none", r.By)
+	}
+	if len(f) == 0 {
+		d.checkBehind(r, &f)
+	}
+	return r, f.err()
+}
+
 func parseTime(values url.Values, field string, otherwise time.Time, zone *time.Location, f *faults) time.Time {
 	text := values.Get(field)
 	if text == "" {

@@ -79,6 +79,7 @@ const TagName Column = "conversation_tags.tag"
 // Columns of a claim, see [ClaimFact].
 const (
 	ClaimShop         Column = "claim_facts.shop"
+	ClaimID           Column = "claim_facts.id"
 	ClaimReason       Column = "claim_facts.reason"
 	ClaimCarrier      Column = "claim_facts.carrier"
 	ClaimPhase        Column = "claim_facts.phase"
@@ -157,10 +158,12 @@ type Query struct {
 	// Where lists conditions that must all hold.
 	Where []Condition
 	// Group, Key, Start and End are the columns of the parts of an [Observation] with
-	// the same names, and Values those of its values, at most two.
+	// the same names, and Values and Labels those of its values and labels, at most two
+	// of each.
 	Group, Key Column
 	Start, End Column
 	Values     []Column
+	Labels     []Column
 }
 
 // Number is an integer that may be unknown.
@@ -181,6 +184,8 @@ type Observation struct {
 	Group, Key string
 	Start, End int64
 	Values     [2]Number
+	// Labels are texts that say more about the row.
+	Labels [2]string
 }
 
 // Source answers queries. The rows are in any order. An error ends them.

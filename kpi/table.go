@@ -56,6 +56,8 @@ type cell struct {
 	mean float64
 	// kept is the value, if it is known without the other fields.
 	kept *KeptValue
+	// behind lists the observations behind the value, if they are asked for.
+	behind *listing
 }
 
 // add counts an observation of a share.
@@ -124,8 +126,12 @@ func (t *table) of(value string) []int32 {
 		}
 		route = []int32{}
 		for _, group := range groups {
-			if t.only == nil || slices.Contains(t.only, group) {
-				route = append(route, t.series(group))
+			if t.only != nil && !slices.Contains(t.only, group) {
+				continue
+			}
+			// Several teams can have the same name.
+			if series := t.series(group); !slices.Contains(route, series) {
+				route = append(route, series)
 			}
 		}
 		t.routes[value] = route

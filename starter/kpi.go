@@ -19,7 +19,7 @@ func (a *app) kpiCommand() *cobra.Command {
 		Use: "kpi", Short: "Show key figures of a Dixa organization and its claims",
 		Long:    "The figures are computed from what the data sources store. `starter kpi list` shows what each means.",
 		Example: "  starter kpi list --shop acme\n  starter kpi show first_response_time --shop acme --bucket week --by queue --timezone Europe/Copenhagen",
-	}, a.kpiList(), a.kpiShow(), a.kpiVerify())
+	}, a.kpiList(), a.kpiShow(), a.kpiBehind(), a.kpiVerify())
 }
 
 func (a *app) kpiList() *cobra.Command {
@@ -54,15 +54,8 @@ func (a *app) kpiShow() *cobra.Command {
 		Args: arguments("ID"), Annotations: printsCSV,
 	}
 	c.RunE = a.callingIn(&o, func(ctx context.Context, api *client.Client, connection string, args []string) error {
-		now := time.Now()
-		for _, bound := range []*string{&q.From, &q.To} {
-			if strings.HasSuffix(*bound, "d") || strings.HasSuffix(*bound, "h") {
-				at, err := instant("from", *bound, now)
-				if err != nil {
-					return err
-				}
-				*bound = at.Format(time.RFC3339)
-			}
+		if err := resolveAges(&q); err != nil {
+			return err
 		}
 		next := "list the key figures with `starter kpi list " + o.arguments() + "`"
 		if a.output == "csv" {
@@ -80,6 +73,13 @@ func (a *app) kpiShow() *cobra.Command {
 		return a.print(result, aboutPart(err, next), func(w *tabwriter.Writer) { a.kpiTable(w, result) })
 	})
 	o.flags(c)
+	questionFlags(c, &q)
+	c.Flags().BoolVar(&q.CompareDixa, "compare-dixa", false, "also show what Dixa's analytics answer")
+	return c
+}
+
+// questionFlags adds the flags of a question about a key figure.
+func questionFlags(c *cobra.Command, q *client.KPIQuery) {
 	c.Flags().StringVar(&q.From, "from", "", "the start of the period: a day such as 2026-01-31, a time or an age such as 30d (default: 29 days before today)")
 	c.Flags().StringVar(&q.To, "to", "", "the end of the period, which does not include it (default: now)")
 	c.Flags().StringVar(&q.Timezone, "timezone", "", "the time zone of days and other periods, such as Europe/Copenhagen (default: UTC)")
@@ -90,8 +90,21 @@ func (a *app) kpiShow() *cobra.Command {
 	c.Flags().StringVar(&q.Hours, "hours", "", "clock, or business to count business hours only")
 	c.Flags().StringVar(&q.Schedule, "schedule", "", "the id of the business hours, if there are several")
 	c.Flags().IntVar(&q.WithinDays, "within-days", 0, "a limit of days, for figures that have it")
-	c.Flags().BoolVar(&q.CompareDixa, "compare-dixa", false, "also show what Dixa's analytics answer")
-	return c
+}
+
+// resolveAges replaces the bounds of the period that are ages, such as 30d, by times.
+func resolveAges(q *client.KPIQuery) error {
+	now := time.Now()
+	for _, bound := range []*string{&q.From, &q.To} {
+		if strings.HasSuffix(*bound, "d") || strings.HasSuffix(*bound, "h") {
+			at, err := instant("from", *bound, now)
+			if err != nil {
+				return err
+			}
+			*bound = at.Format(time.RFC3339)
+		}
+	}
+	return nil
 }
 
 // kpiTable prints one line per group and, if there is only one group, its buckets.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,31 @@ func TestKPICommands(t *testing.T) {
 	require.Contains(t, b.fails(exitRefused, "kpi", "show", "happiness", "--shop", "acme"), "Next: list the key figures with `starter kpi list --shop acme`")
 	require.Contains(t, b.fails(exitRefused, "kpi", "show", "conversation_volume", "--shop", "acme", "--by", "weather"), "by: must be one of")
 	require.Contains(t, b.fails(exitUsage, "kpi", "show", "csat", "--shop", "acme", "-o", "yaml"), "must be table, json or csv")
+}
+
+func TestKPIBehindCommand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	connection := b.organization("acme")
+	b.ok("source", "create", "--shop", "acme", "--title", "All")
+	b.conversations(connection, 3)
+	shown := b.ok("kpi", "behind", "conversation_volume", "--shop", "acme", "--from", "7d")
+	require.Regexp(t, `(?m)^Behind it +3 conversations, 0 with an unknown value$`, shown)
+	require.Regexp(t, `(?m)^CONVERSATION +CLAIM +PLACED +CHANNEL +QUEUE +AGENT +VALUE +TIMES$`, shown)
+	require.Len(t, regexp.MustCompile(`(?m)^\d+ +- +\d{4}-\d\d-\d\d .*Email`).FindAllString(shown, -1), 3)
+	require.NotContains(t, shown, "Not listed")
+	code, out, said := b.run("", "kpi", "behind", "conversation_volume", "--shop", "acme", "--by", "channel", "--group", "Email", "--limit", "2", "-o", "json")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, said, "there are more than 2; see more with --limit")
+	var all client.KPIBehind
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Len(t, all.Members, 2)
+	require.Equal(t, 3, all.Bucket.Count)
+	require.Regexp(t, `(?m)^Behind it +0 claims`, b.ok("kpi", "behind", "claim_volume", "--shop", "acme", "--position", "0"))
+	require.Contains(t, b.fails(exitUsage, "kpi", "behind", "backlog", "--shop", "acme", "--by", "queue"), "--by and --group belong together")
+	require.Contains(t, b.fails(exitUsage, "kpi", "behind", "backlog", "--shop", "acme", "--limit", "0"), "must be at least 1")
+	require.Contains(t, b.fails(exitRefused, "kpi", "behind", "happiness", "--shop", "acme"), "Next: list the key figures with `starter kpi list --shop acme`")
+	require.Contains(t, b.fails(exitRefused, "kpi", "behind", "agent_presence", "--shop", "acme"), "must be a figure of conversations or claims")
 }
 
 func TestKPIVerify(t *testing.T) {

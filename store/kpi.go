@@ -118,7 +118,7 @@ func (s *selection) sql() string {
 	if q.Table == kpi.Events {
 		columns = append(columns, string(kpi.EventKind))
 	}
-	for _, c := range []kpi.Column{q.Group, q.Key} {
+	for _, c := range slices.Concat([]kpi.Column{q.Group, q.Key}, q.Labels) {
 		if c != "" {
 			columns = append(columns, "COALESCE("+s.column(c)+", '')")
 		}
@@ -233,8 +233,19 @@ func (s *selection) scan(scan func(...any) error) (kpi.Observation, error) {
 	}
 	for _, part := range []struct {
 		column kpi.Column
-		dest   any
-	}{{s.Group, &o.Group}, {s.Key, &o.Key}, {s.Start, &start}, {s.End, &end}} {
+		dest   *string
+	}{{s.Group, &o.Group}, {s.Key, &o.Key}} {
+		if part.column != "" {
+			dest = append(dest, part.dest)
+		}
+	}
+	for i := range s.Labels {
+		dest = append(dest, &o.Labels[i])
+	}
+	for _, part := range []struct {
+		column kpi.Column
+		dest   *sql.NullInt64
+	}{{s.Start, &start}, {s.End, &end}} {
 		if part.column != "" {
 			dest = append(dest, part.dest)
 		}

@@ -42,11 +42,10 @@ func writeJSON(v any) (*streamOutput, error) {
 	}}, nil
 }
 
-type kpiInput struct {
+// InKPI is the part of an input that asks for the values of a key figure.
+type InKPI struct {
 	InConnection
 	KPI        string   `path:"kpi" doc:"The id of the key figure."`
-	Accept     string   `header:"Accept" hidden:"true"`
-	Format     string   `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
 	From       string   `query:"from" doc:"The start of the period: a date in the time zone or an RFC 3339 time. 29 days before today if omitted."`
 	To         string   `query:"to" doc:"The end of the period, which does not include it; now if omitted."`
 	Timezone   string   `query:"timezone" doc:"The IANA time zone of dates and buckets; UTC if omitted." example:"Europe/Copenhagen"`
@@ -57,13 +56,19 @@ type kpiInput struct {
 	Hours      string   `query:"hours" doc:"clock or business."`
 	Schedule   string   `query:"schedule" doc:"The id of the business hours, if the organization has several."`
 	WithinDays string   `query:"within_days" doc:"A limit of days, for figures that have it."`
-	Compare    string   `query:"compare" enum:"dixa" doc:"dixa also asks Dixa's analytics for its own metric of the same meaning."`
 
 	values url.Values
 }
 
+type kpiInput struct {
+	InKPI
+	Accept  string `header:"Accept" hidden:"true"`
+	Format  string `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
+	Compare string `query:"compare" enum:"dixa" doc:"dixa also asks Dixa's analytics for its own metric of the same meaning."`
+}
+
 // Resolve keeps the parameters for [kpi.Definition.ParseRequest].
-func (in *kpiInput) Resolve(ctx huma.Context) []error {
+func (in *InKPI) Resolve(ctx huma.Context) []error {
 	address := ctx.URL()
 	in.values = address.Query()
 	return nil

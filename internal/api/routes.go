@@ -241,6 +241,8 @@ func (a *api) organizationRoutes() []route {
 		newRoute("GET "+of+"/kpis", "list-kpis", "List the key figures with their definitions", tagData, shopsRead, a.listKPIs, kpisAnswers),
 		newRoute("GET "+of+"/kpis/{kpi}", "get-kpi", "Compute a key figure", tagData, claimsRead, a.getKPI, withLongTimeout, kpiAnswers, unprocessable, withErrors(http.StatusBadRequest, http.StatusBadGateway),
 			withDescription("Returns JSON or, with Accept: text/csv or format=csv, CSV. freshness says how new and complete the data is; with CSV, the header Last-Modified is the time of the newest information.")),
+		newRoute("GET "+of+"/kpis/{kpi}/behind", "list-kpi-behind", "List what is behind a value of a key figure", tagData, claimsRead, a.listKPIBehind, withLongTimeout, unprocessable,
+			withDescription("Lists the conversations or claims that the value of one group and one bucket is computed from, newest first, with what it takes from each. The question is that of the key figure; group and position say which of its values. Of a backlog or a load, they are those open at the end of the bucket; of a share, those of the whole, of which part says which count. What has no known value is not listed, but counted as missing. Where records were deleted and only figures stay, gone says how many conversations cannot be listed.")),
 		newRoute("GET "+of+"/kpis/{kpi}/verification", "verify-kpi", "Verify the kept values of a key figure", tagData, claimsRead, a.verifyKPI, withLongTimeout,
 			withDescription("The values of finished buckets are kept. This computes them from the rows again and lists those that differ. It changes nothing.")),
 	}

@@ -20,6 +20,7 @@ func (p *Portal) dashboardRoutes() {
 	p.livePage(page, "dashboards/{board}", (*visit).dashboard)
 	p.page(page, "GET dashboards/{board}/{tile}/csv", "", (*visit).tileCSV)
 	p.page(page, "GET dashboards/{board}/{tile}/conversations", "", (*visit).conversations)
+	p.page(page, "GET dashboards/{board}/behind", "", (*visit).behindPlace)
 
 	const may = claim.MayConfigure
 	p.page(page, "GET dashboards/new", may, (*visit).newBoard)
@@ -54,7 +55,9 @@ type dashboardData struct {
 	Periods, Parts, Zones []string
 	Filters               []filterData
 	Tiles                 []tileData
-	Live                  bool
+	// Keep are the parameters that the addresses of what is behind a value keep.
+	Keep url.Values
+	Live bool
 	// Missing is the key of what must be done before there are figures: connection, shared
 	// or mirror.
 	Missing string
@@ -149,7 +152,7 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 		Board: b.ID, Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words), Wall: wall,
 		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
 	}
-	d.Query = d.Selection.query()
+	d.Query, d.Keep = d.Selection.query(), d.Selection.keep(b)
 	for _, other := range all {
 		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Query})
 	}
@@ -210,8 +213,8 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures, filters []string
 		}
 		d.Filters = append(d.Filters, v.filterOf(dimension, d.Selection.By[dimension], options[i]))
 	}
-	for i, t := range b.Tiles {
-		d.Tiles = append(d.Tiles, v.tile(b, t, &answers[i], d))
+	for i := range b.Tiles {
+		d.Tiles = append(d.Tiles, v.tile(b, i, &answers[i], d))
 		if fresh := answers[i].total.Freshness; fresh != nil {
 			d.Fresh = fresh
 		}

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,16 @@ func TestBrowserFiltersADashboard(t *testing.T) {
 			w.see("Conversations behind it: " + strconv.Itoa(want.Series[0].Buckets[0].Count))
 			w.press(`section[aria-labelledby="conversation_volume"] .figure a`)
 			w.see("Behind the figure: Conversations")
+			w.press(`main a.button`)
+			w.see("Arrivals per hour")
+			w.press(`#conversation_volume-summary`)
+			behind := evaluate[string](w, `document.querySelector("#conversation_volume-table button").textContent`)
+			w.press(`#conversation_volume-table button`)
+			w.see("Conversations behind it: " + behind)
+			w.see("Channel: Email")
+			require.Equal(t, behind, strconv.Itoa(evaluate[int](w, `document.querySelectorAll("tbody tr").length`)))
+			w.press(`main a.button`)
+			w.until("location.search", "keep the filters", func(query string) bool { return strings.Contains(query, "channel=Email") })
 		})
 	}
 }
@@ -54,7 +65,7 @@ func TestDashboardsHaveNoBarriers(t *testing.T) {
 				t.Parallel()
 				w := b.on(t).window(width, theme)
 				w.enter(client.NewPortalLink{Language: "de"})
-				for i, page := range []string{"", "/backlog?zone=nowhere", "/agents", "/claims", "/ratings", "/staffing", "/overview/conversation_volume-by-channel/conversations", "/new"} {
+				for i, page := range []string{"", "/backlog?zone=nowhere", "/agents", "/claims", "/ratings", "/staffing", "/overview/conversation_volume-by-channel/conversations", "/ratings/csat/conversations", "/overview/closed_conversations/conversations?period=7", "/new"} {
 					w.open("/portal/dashboards" + page)
 					evaluate[bool](w, `[...document.querySelectorAll("details")].every((d) => d.open = true)`)
 					w.inspect(fmt.Sprintf("dashboards-%d-%s-%d", i, theme, width))

@@ -141,7 +141,10 @@ func (s *selection) choosePart(days float64, words words) {
 func (s selection) Fault(field string) string { return s.Faults[field] }
 
 // query is the part of the address that keeps the selection.
-func (s *selection) query() string {
+func (s *selection) query() string { return s.fields().Encode() }
+
+// fields are the parameters that keep the selection.
+func (s *selection) fields() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"period": s.Period, "zone": s.Zone, "bucket": s.Bucket} {
 		if value != "" {
@@ -155,7 +158,7 @@ func (s *selection) query() string {
 	for dimension, value := range s.By {
 		q.Set(dimension, value)
 	}
-	return q.Encode()
+	return q
 }
 
 // ask returns the question for a figure in the period. ignored are the filters that the

@@ -113,43 +113,6 @@ func TestDashboards(t *testing.T) {
 		}
 	})
 
-	t.Run("a number leads to its conversations", func(t *testing.T) {
-		t.Parallel()
-		p := &person{b.on(t), p.http}
-		for _, test := range []struct{ board, tile, filter string }{
-			{"overview", "conversation_volume-by-channel", ""},
-			{"overview", "full_resolution_time", ""},
-			{"staffing", "conversation_volume", "&channel=Email"},
-			{"staffing", "conversation_volume", "&tag=return"},
-			{"staffing", "conversation_volume", "&agent="},
-			{"overview", "full_resolution_time", "&queue="},
-		} {
-			if dimension, needsValue := strings.CutSuffix(strings.TrimPrefix(test.filter, "&"), "="); needsValue {
-				by, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{By: dimension, Bucket: "none"})
-				require.NoError(t, err)
-				test.filter += by.Series[len(by.Series)-1].Group
-			}
-			tile := tileOf(t, p.get("/portal/dashboards/"+test.board+"?zone=Europe/Berlin"+test.filter).text, test.tile)
-			want := regexp.MustCompile(`Conversations behind it: (\d+)`).FindStringSubmatch(tile)
-			require.Len(t, want, 2, tile)
-			link := regexp.MustCompile(`<p class="figure"><a href="([^"]+)"`).FindStringSubmatch(tile)
-			require.Len(t, link, 2, tile)
-			listed, next := 0, link[1]
-			for next != "" {
-				page := p.get(next)
-				require.Equal(t, http.StatusOK, page.status, page.text)
-				listed += strings.Count(page.text, `<th scope="row">`)
-				next = ""
-				if more := regexp.MustCompile(`<p class="pages"><a class="button" href="([^"]+)"`).FindStringSubmatch(page.text); more != nil {
-					next = html.UnescapeString(more[1])
-				}
-			}
-			require.Equal(t, want[1], strconv.Itoa(listed), "%+v", test)
-		}
-		byTeam := tileOf(t, p.get("/portal/dashboards/staffing?team=Returns").text, "conversation_volume")
-		require.NotContains(t, byTeam, `class="figure"><a`, "the unified API cannot select by team")
-	})
-
 	t.Run("filters stay in the address and are offered", func(t *testing.T) {
 		t.Parallel()
 		p := &person{b.on(t), p.http}
@@ -234,7 +197,7 @@ func TestLiveDashboard(t *testing.T) {
 	want, err := b.client.KPI(t.Context(), must(b.client.Shop(t.Context(), shop)).Connection.ID, "backlog", client.KPIQuery{Bucket: "none"})
 	require.NoError(t, err)
 	require.Positive(t, *want.Series[0].Buckets[0].Value)
-	await(`<p class="figure">` + strconv.FormatFloat(*want.Series[0].Buckets[0].Value, 'f', -1, 64) + `</p>`)
+	await(`/backlog-by-queue/conversations?period=30">` + strconv.FormatFloat(*want.Series[0].Buckets[0].Value, 'f', -1, 64) + `<span`)
 }
 
 // A page stays small with as many parts as it may have, and with every group.

@@ -37,16 +37,27 @@ type tileData struct {
 	// Value is the figure over the whole period, Change how it differs from the period
 	// before, and Behind how many conversations it comes from.
 	Value, Change, Behind string
-	// BehindURL is the address of those conversations; empty if they cannot be listed.
+	// BehindURL is the address of those conversations; empty if there are none to list.
 	BehindURL string
 	// Ignored says which filters do not apply to the figure.
 	Ignored string
 	Chart   template.HTML
 	Columns []string
-	Rows    [][]string
+	Rows    [][]cell
 	// Cut says that the table does not have every group.
 	Cut bool
 	CSV string
+	// Linked says that cells lead to what is behind their values.
+	Linked bool
+	// index is the tile's place on the board.
+	index int
+}
+
+// cell is a cell of a tile's table.
+type cell struct {
+	Text string
+	// Place is that of the value, if it leads to what is behind it.
+	Place string
 }
 
 // askTile asks for a tile: the whole period, the one before, and what the chart shows.
@@ -71,8 +82,9 @@ func (v *visit) askTile(f figures, t tile, s *selection) (a tileAnswer) {
 }
 
 // tile returns what a tile shows.
-func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileData {
-	d := tileData{ID: t.ID(), Title: v.tileTitle(t), Meaning: a.definition.Meaning}
+func (v *visit) tile(b board, index int, a *tileAnswer, page *dashboardData) tileData {
+	t := b.Tiles[index]
+	d := tileData{ID: t.ID(), Title: v.tileTitle(t), Meaning: a.definition.Meaning, index: index}
 	if key := "kpi." + t.KPI + ".meaning"; v.words.has(key) {
 		d.Meaning = v.words.say(key)
 	}
@@ -91,13 +103,10 @@ func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileDa
 	unit, now := a.definition.Unit, only(a.total)
 	d.Value = v.amount(unit, now.Value)
 	d.Change = v.change(a, now.Value, only(a.before).Value)
-	if d.Behind = v.words.say("dash.behind."+a.definition.Subject, v.locale().Number(float64(now.Count))); now.Missing > 0 {
-		d.Behind += " " + v.words.say("dash.missing", v.locale().Number(float64(now.Missing)))
-	}
-	if now.Count == 0 && page.Missing != "mirror" {
+	if d.Behind = v.countBehind(a.definition.Subject, now); now.Count == 0 && page.Missing != "mirror" {
 		d.Behind = v.words.say("dash.nothing." + a.definition.Subject)
 	}
-	if now.Count > 0 {
+	if now.Count > 0 && listable(a.definition) {
 		d.BehindURL = v.behind(b, t, &page.Selection)
 	}
 	if anyValue(a.drawing) {
@@ -108,10 +117,7 @@ func (v *visit) tile(b board, t tile, a *tileAnswer, page *dashboardData) tileDa
 
 // tileTitle names a tile.
 func (v *visit) tileTitle(t tile) string {
-	title := strings.ReplaceAll(t.KPI, "_", " ")
-	if key := "kpi." + t.KPI; v.words.has(key) {
-		title = v.words.say(key)
-	}
+	title := v.kpiTitle(t.KPI)
 	switch {
 	case t.Drawn == drawnHistogram:
 		return v.words.say("dash.distribution", title)
@@ -120,6 +126,23 @@ func (v *visit) tileTitle(t tile) string {
 	default:
 		return title
 	}
+}
+
+// kpiTitle names a key figure.
+func (v *visit) kpiTitle(id string) string {
+	if key := "kpi." + id; v.words.has(key) {
+		return v.words.say(key)
+	}
+	return strings.ReplaceAll(id, "_", " ")
+}
+
+// link returns a cell that leads to what is behind a value, if anything is.
+func (d *tileData) link(text string, b client.KPIBucket, a *tileAnswer, p place) cell {
+	if b.Count == 0 || !listable(a.definition) {
+		return cell{Text: text}
+	}
+	p.tile, d.Linked = d.index, true
+	return cell{text, p.String()}
 }
 
 // anyValue reports whether there is something to draw.
@@ -180,7 +203,12 @@ func (v *visit) groups(d *tileData, o chart.Options, t tile, a *tileAnswer, grou
 	d.Columns = []string{v.words.say("dash.filter." + t.By), v.words.say("dash.value"), v.words.say("dash.subject." + a.definition.Subject)}
 	for i, s := range groups {
 		names[i], values[i] = v.group(s), *s.Buckets[0].Value/scale
-		d.Rows = append(d.Rows, []string{names[i], v.amount(a.definition.Unit, s.Buckets[0].Value), v.locale().Number(float64(s.Buckets[0].Count))})
+		count := v.locale().Number(float64(s.Buckets[0].Count))
+		d.Rows = append(d.Rows, []cell{
+			{Text: names[i]},
+			{Text: v.amount(a.definition.Unit, s.Buckets[0].Value)},
+			d.link(count, s.Buckets[0], a, place{position: -1, group: s.Group, grouped: true}),
+		})
 	}
 	if t.Drawn == drawnRanking {
 		d.Chart = chart.Ranking(o, names, values)
@@ -195,7 +223,7 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 		series = []client.KPISeries{{}}
 	}
 	labels := make([]string, len(series[0].Buckets))
-	rows := make([][]string, len(labels))
+	rows := make([][]cell, len(labels))
 	zone, _ := time.LoadLocation(a.drawing.Request.Timezone) // the API has taken it
 	for i, b := range series[0].Buckets {
 		labels[i] = v.part(a.drawing.Request.Bucket, b.Start.In(zone))
@@ -203,11 +231,12 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 		if b.Open {
 			name = v.words.say("dash.open", name)
 		}
-		rows[i] = []string{name}
+		rows[i] = []cell{{Text: name}}
 	}
 	d.Columns = []string{v.words.say("dash.when")}
 	var drawnSeries []chart.Series
-	add := func(name string, of func(client.KPIBucket) *float64, buckets []client.KPIBucket) {
+	// link makes the cell of a value.
+	add := func(name string, of func(client.KPIBucket) *float64, buckets []client.KPIBucket, link func(text string, bucket int) cell) {
 		s := chart.Series{Name: name, Values: make([]float64, len(labels))}
 		for i := range labels {
 			s.Values[i] = math.NaN()
@@ -218,7 +247,7 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 			if value != nil {
 				s.Values[i] = *value / scale
 			}
-			rows[i] = append(rows[i], v.amount(a.definition.Unit, value))
+			rows[i] = append(rows[i], link(v.amount(a.definition.Unit, value), i))
 		}
 		d.Columns, drawnSeries = append(d.Columns, name), append(drawnSeries, s)
 	}
@@ -229,15 +258,28 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 		} else if slices.Contains(a.definition.Aggregates, "median") {
 			name = v.words.say("dash.median")
 		}
-		add(name, func(b client.KPIBucket) *float64 { return b.Value }, s.Buckets)
+		link := plain
+		if t.By != "" && (s.Group != restGroup || listsRest(t)) {
+			link = func(text string, i int) cell {
+				if i >= len(s.Buckets) {
+					return cell{Text: text}
+				}
+				p := place{position: i}
+				if s.Group != restGroup {
+					p.group, p.grouped = s.Group, true
+				}
+				return d.link(text, s.Buckets[i], a, p)
+			}
+		}
+		add(name, func(b client.KPIBucket) *float64 { return b.Value }, s.Buckets, link)
 	}
 	if t.By == "" && slices.Contains(a.definition.Aggregates, "p90") {
-		add(v.words.say("dash.p90"), func(b client.KPIBucket) *float64 { return b.P90 }, series[0].Buckets)
+		add(v.words.say("dash.p90"), func(b client.KPIBucket) *float64 { return b.P90 }, series[0].Buckets, plain)
 	}
 	if t.By == "" {
 		d.Columns = append(d.Columns, v.words.say("dash.subject."+a.definition.Subject))
 		for i, b := range series[0].Buckets {
-			rows[i] = append(rows[i], v.locale().Number(float64(b.Count)))
+			rows[i] = append(rows[i], d.link(v.locale().Number(float64(b.Count)), b, a, place{position: i}))
 		}
 	}
 	d.Rows = rows
@@ -267,15 +309,16 @@ func (v *visit) mostOf(series []client.KPISeries, t tile, definition client.KPID
 	if definition.Unit != "count" {
 		return sorted[:maxGroups], true
 	}
-	rest := client.KPISeries{Group: "*", Label: v.words.say("dash.rest"), Buckets: slices.Clone(sorted[maxGroups].Buckets)}
+	rest := client.KPISeries{Group: restGroup, Label: v.words.say("dash.rest"), Buckets: slices.Clone(sorted[maxGroups].Buckets)}
 	for i := range rest.Buckets {
-		total := 0.0
+		total, count := 0.0, 0
 		for _, s := range sorted[maxGroups:] {
 			if i < len(s.Buckets) && s.Buckets[i].Value != nil {
 				total += *s.Buckets[i].Value
+				count += s.Buckets[i].Count
 			}
 		}
-		rest.Buckets[i].Value = &total
+		rest.Buckets[i].Value, rest.Buckets[i].Count = &total, count
 	}
 	return append(sorted[:maxGroups:maxGroups], rest), false
 }
@@ -283,7 +326,7 @@ func (v *visit) mostOf(series []client.KPISeries, t tile, definition client.KPID
 // heat shows the hours of the week.
 func (v *visit) heat(d *tileData, o chart.Options, a *tileAnswer, scale float64) {
 	const days, hours = 7, 24
-	values, texts := make([][]float64, days), make([][]string, hours)
+	values, texts := make([][]float64, days), make([][]cell, hours)
 	columns, rows := make([]string, hours), make([]string, days)
 	d.Columns = []string{v.words.say("dash.hour")}
 	for day := range days {
@@ -295,7 +338,7 @@ func (v *visit) heat(d *tileData, o chart.Options, a *tileAnswer, scale float64)
 	}
 	for hour := range hours {
 		columns[hour] = time.Date(0, 1, 1, hour, 0, 0, 0, time.UTC).Format("15:04")
-		texts[hour] = append([]string{columns[hour]}, slices.Repeat([]string{"–"}, days)...)
+		texts[hour] = append([]cell{{Text: columns[hour]}}, slices.Repeat([]cell{{Text: "–"}}, days)...)
 	}
 	if len(a.drawing.Series) > 0 {
 		for _, b := range a.drawing.Series[0].Buckets {
@@ -303,11 +346,18 @@ func (v *visit) heat(d *tileData, o chart.Options, a *tileAnswer, scale float64)
 				continue
 			}
 			day, hour := *b.HourOfWeek/hours, *b.HourOfWeek%hours
-			values[day][hour], texts[hour][day+1] = *b.Value/scale, v.amount(a.definition.Unit, b.Value)
+			values[day][hour] = *b.Value / scale
+			texts[hour][day+1] = d.link(v.amount(a.definition.Unit, b.Value), b, a, place{position: *b.HourOfWeek})
 		}
 	}
 	d.Rows, d.Chart = texts, chart.HeatMap(o, rows, columns, values)
 }
+
+// plain makes a cell that leads nowhere.
+func plain(text string, _ int) cell { return cell{Text: text} }
+
+// restGroup stands for the groups that a chart adds up.
+const restGroup = "*"
 
 // group is the name of a group for people.
 func (v *visit) group(s client.KPISeries) string {

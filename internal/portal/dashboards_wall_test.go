@@ -138,7 +138,7 @@ func TestWallOpensNothingElse(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, post.status)
 	paths := []string{
 		"GET /portal/", "GET /portal/live?page=/portal/dashboards/backlog", "GET /portal/wall/" + secret + "/csv", "GET /portal/dashboards/backlog/backlog/csv",
-		"GET /portal/dashboards/backlog/backlog/conversations", "POST /portal/wall/" + secret + "/live", "POST /portal/dashboards/backlog/walls",
+		"GET /portal/dashboards/backlog/backlog/conversations", "GET /portal/dashboards/backlog/behind?v=0.", "POST /portal/wall/" + secret + "/live", "POST /portal/dashboards/backlog/walls",
 		"POST /portal/dashboards/backlog/walls/" + link.ID + "/revoke", "POST /portal/dashboards/new", "POST /portal/leave",
 	}
 	for _, page := range claim.PortalPages() {

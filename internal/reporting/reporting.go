@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -30,18 +31,13 @@ type Service struct {
 // [*claim.InvalidError] for a request that the definition does not allow. Finished
 // buckets are kept in the store.
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
-	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), NotKept: func(err error) {
-		if s.Log != nil {
-			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
-		}
-	}}
-	var err error
-	if e.Directory, err = s.directory(ctx, connectionID, r); err != nil {
+	e, err := s.evaluator(ctx, connectionID, r, schedule)
+	if err != nil {
 		return nil, err
 	}
-	if r.Hours == kpi.BusinessHours {
-		if e.Hours, err = s.hours(ctx, connectionID, schedule); err != nil {
-			return nil, err
+	e.NotKept = func(err error) {
+		if s.Log != nil {
+			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
 		}
 	}
 	result, err := e.Evaluate(ctx, d, r)
@@ -53,6 +49,19 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 	return result, err
 }
 
+// evaluator returns what evaluates a request about a connection. named are dimensions of
+// which it needs the names beside those of the request.
+func (s *Service) evaluator(ctx context.Context, connectionID string, r kpi.Request, schedule string, named ...kpi.Dimension) (e *kpi.Evaluator, err error) {
+	e = &kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}
+	if e.Directory, err = s.directory(ctx, connectionID, r, named); err != nil {
+		return nil, err
+	}
+	if r.Hours == kpi.BusinessHours {
+		e.Hours, err = s.hours(ctx, connectionID, schedule)
+	}
+	return e, err
+}
+
 // Verify computes the kept values of a figure of a connection from the rows and compares
 // them. It changes nothing.
 func (s *Service) Verify(ctx context.Context, connectionID string, d kpi.Definition) (kpi.Verification, error) {
@@ -60,7 +69,7 @@ func (s *Service) Verify(ctx context.Context, connectionID string, d kpi.Definit
 }
 
 // directory reads the names and teams that a request needs.
-func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Request) (kpi.Directory, error) {
+func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Request, named []kpi.Dimension) (kpi.Directory, error) {
 	d := kpi.Directory{AgentNames: map[string]string{}, QueueNames: map[string]string{}, AgentTeams: map[string][]string{}}
 	for _, need := range []struct {
 		dimension kpi.Dimension
@@ -75,7 +84,7 @@ func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Requ
 			}
 		}},
 	} {
-		if r.By != need.dimension && r.Filters[need.dimension] == nil {
+		if r.By != need.dimension && r.Filters[need.dimension] == nil && !slices.Contains(named, need.dimension) {
 			continue
 		}
 		entries, err := s.Store.Mirror.Directory(ctx, connectionID, need.kind)
