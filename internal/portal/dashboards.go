@@ -90,7 +90,7 @@ type figures struct {
 
 // figures returns the figures that can be asked for. missing says why there are none.
 func (v *visit) figures() (f figures, missing string, err error) {
-	shop, err := v.api.Shop(v.r.Context(), v.session.Shop)
+	shop, err := v.api.PlainShop(v.r.Context(), v.session.Shop)
 	if err != nil {
 		return f, "", err
 	}

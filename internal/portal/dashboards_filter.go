@@ -50,9 +50,10 @@ type selection struct {
 	part                       string
 }
 
-// selectionOf reads what a person chose for a board.
+// selectionOf reads what a person chose for a board. A period that ends now ends with the
+// current minute, so that all who look within a minute ask the same questions.
 func selectionOf(q url.Values, b board, now time.Time, words words) selection {
-	now = now.Truncate(time.Second)
+	now = now.Add(time.Minute - 1).Truncate(time.Minute)
 	s := selection{
 		now:    now,
 		Period: cmp.Or(q.Get("period"), "30"), From: q.Get("from"), To: q.Get("to"), Zone: strings.TrimSpace(q.Get("zone")), Bucket: q.Get("bucket"),

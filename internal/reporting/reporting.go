@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -23,14 +24,50 @@ type Service struct {
 	Clients *connection.Clients
 	// Log receives a warning if values could not be kept. Defaults to none.
 	Log *slog.Logger
+
+	answers answers
 }
 
 // Evaluate answers a request about a connection. schedule is the id of the business
 // hours for figures that count them; empty for the only one. The error is a
 // [*claim.InvalidError] for a request that the definition does not allow. Finished
 // buckets are kept in the store.
+//
+// The answer may be one that was given before, if nothing changed since and the period has
+// ended, or the answer is of the same minute.
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
-	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), NotKept: func(err error) {
+	r = d.Complete(r)
+	var hours kpi.History
+	var versions []store.ScheduleVersion
+	if r.Hours == kpi.BusinessHours {
+		var err error
+		if hours, versions, err = s.hours(ctx, connectionID, schedule); err != nil {
+			return nil, err
+		}
+	}
+	key, reusable, err := s.answerKey(ctx, connectionID, &d, r, versions)
+	if err != nil {
+		return nil, err
+	}
+	compute := func(ctx context.Context) (*kpi.Result, error) { return s.compute(ctx, connectionID, d, r, hours) }
+	var shared *kpi.Result
+	if reusable {
+		shared, err = s.answers.get(ctx, key, compute)
+	} else {
+		shared, err = compute(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	result := *shared
+	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
+	result.Freshness = &freshness
+	return &result, err
+}
+
+// compute answers a complete request from the store.
+func (s *Service) compute(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, hours kpi.History) (*kpi.Result, error) {
+	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), Hours: hours, NotKept: func(err error) {
 		if s.Log != nil {
 			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
 		}
@@ -39,18 +76,7 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 	if e.Directory, err = s.directory(ctx, connectionID, r); err != nil {
 		return nil, err
 	}
-	if r.Hours == kpi.BusinessHours {
-		if e.Hours, err = s.hours(ctx, connectionID, schedule); err != nil {
-			return nil, err
-		}
-	}
-	result, err := e.Evaluate(ctx, d, r)
-	if err != nil {
-		return nil, err
-	}
-	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
-	result.Freshness = &freshness
-	return result, err
+	return e.Evaluate(ctx, d, r)
 }
 
 // Verify computes the kept values of a figure of a connection from the rows and compares
@@ -89,18 +115,18 @@ func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Requ
 	return d, nil
 }
 
-// hours returns the versions of a schedule of business hours.
-func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi.History, error) {
+// hours returns the versions of a schedule of business hours, also as they are stored.
+func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi.History, []store.ScheduleVersion, error) {
 	versions, err := s.Store.Mirror.Schedules(ctx, connectionID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids := []string{}
 	byID := map[string]kpi.History{}
 	for _, v := range versions {
 		parsed, err := kpi.ParseSchedule(v.Definition, v.ValidFrom)
 		if err != nil {
-			return nil, fmt.Errorf("read the business hours %s: %w", v.ID, err)
+			return nil, nil, fmt.Errorf("read the business hours %s: %w", v.ID, err)
 		}
 		if byID[v.ID] == nil {
 			ids = append(ids, v.ID)
@@ -111,9 +137,9 @@ func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi
 		schedule = ids[0]
 	}
 	if byID[schedule] == nil && len(ids) > 0 {
-		return nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{
+		return nil, nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{
 			{Field: "schedule", Problem: "must be one of " + strings.Join(ids, ", ")},
 		}}
 	}
-	return byID[schedule], nil
+	return byID[schedule], slices.DeleteFunc(versions, func(v store.ScheduleVersion) bool { return v.ID != schedule }), nil
 }
