@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const (
-	boardConversations = 20_000
+	boardConversations = 100_000
 	boardDays          = 180
 )
 
