@@ -131,7 +131,7 @@ func boardIn(all []board, id string) (board, error) {
 
 func (v *visit) dashboard() error {
 	if address, needed := withZone(v.r); needed && isFragment(v.r.Context()) == nil {
-		http.Redirect(v.w, v.r, ownPath(address), http.StatusSeeOther) //nolint:gosec // ownPath admits only the portal
+		http.Redirect(v.w, v.r, ownPath(address), http.StatusSeeOther)
 		return nil
 	}
 	return v.showBoard(http.StatusOK, v.r.URL.Query(), form{})

