@@ -150,11 +150,36 @@ func (s *selection) rows() string {
 	for _, c := range q.Where {
 		where = append(where, s.condition(c))
 	}
-	from := string(q.Table)
+	from := s.from()
 	for _, table := range s.joins {
-		from += joins[q.Table][table]
+		if table != "figures" || s.dialect != onSQLite {
+			from += joins[q.Table][table]
+		}
 	}
 	return " FROM " + from + " WHERE " + strings.Join(where, " AND ")
+}
+
+// from returns the first tables of the FROM clause. SQLite knows nothing about the rows,
+// so it is told where to begin: it would read all events of a kind for each conversation.
+func (s *selection) from() string {
+	q := s.Query
+	first := string(q.Table)
+	if s.dialect != onSQLite {
+		return first
+	}
+	byID := first + " INDEXED BY sqlite_autoindex_" + first + "_1"
+	const on = " ON figures.connection_id = figure_events.connection_id AND figures.conversation_id = figure_events.conversation_id"
+	switch joined := slices.Contains(s.joins, "figures"); {
+	case joined && q.IDs != nil:
+		return byID + " CROSS JOIN figures" + on
+	case joined && q.From == 0:
+		return "figures CROSS JOIN " + byID + on
+	case joined:
+		return first + " CROSS JOIN figures" + on
+	case q.IDs != nil:
+		return byID
+	}
+	return first
 }
 
 // integers returns a query of integers. They are one argument, however many they are.

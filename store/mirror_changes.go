@@ -147,6 +147,16 @@ func (q *changeQuery) scan(scan func(...any) error) (RecordChange, error) {
 	return c, err
 }
 
+// LastChange returns the number of the last change of a connection's rows: conversations
+// with their figures, messages, the activity log, the directory and presence. A transaction
+// that changes any of them raises it.
+func (s Mirror) LastChange(ctx context.Context, connectionID string) (change int64, err error) {
+	err = s.read(ctx, "read the last change of connection "+connectionID, func(db *sql.DB) error {
+		return queryOne(ctx, db, nil, []any{&change}, `SELECT COALESCE(MAX(change), 0) FROM mirrors WHERE connection_id = $1`, connectionID)
+	})
+	return change, err
+}
+
 // ChangedTicket is a conversation and its last change.
 type ChangedTicket struct {
 	Ticket

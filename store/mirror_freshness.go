@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -13,28 +14,21 @@ import (
 // information is the newest record, or the time up to which a sweep or an import has
 // read Dixa.
 func (s Mirror) Freshness(ctx context.Context, connectionID string) (kpi.Freshness, error) {
-	var newest int64
+	var times [5]int64
 	var running int
 	err := s.read(ctx, "read how fresh the records of connection "+connectionID+" are", func(db *sql.DB) error {
-		for _, query := range []string{
-			`SELECT COALESCE(MAX(created_at), 0) FROM figures WHERE connection_id = $1`,
-			`SELECT COALESCE(MAX(at), 0) FROM messages WHERE connection_id = $1`,
-			`SELECT COALESCE(MAX(at), 0) FROM activities WHERE connection_id = $1`,
-			`SELECT COALESCE(MAX(watermark), 0) FROM sweeps WHERE connection_id = $1`,
-			`SELECT COALESCE(MAX(to_at), 0) FROM coverage WHERE connection_id = $1 AND stream = 'conversations'`,
-		} {
-			var at int64
-			if err := queryOne(ctx, db, nil, []any{&at}, query, connectionID); err != nil {
-				return err
-			}
-			newest = max(newest, at)
-		}
-		return queryOne(ctx, db, nil, []any{&running}, `SELECT COUNT(*) FROM imports WHERE connection_id = $1 AND state = 'running'`, connectionID)
+		return queryOne(ctx, db, nil, []any{&times[0], &times[1], &times[2], &times[3], &times[4], &running}, `SELECT
+			(SELECT COALESCE(MAX(created_at), 0) FROM figures WHERE connection_id = $1),
+			(SELECT COALESCE(MAX(at), 0) FROM messages WHERE connection_id = $1),
+			(SELECT COALESCE(MAX(at), 0) FROM activities WHERE connection_id = $1),
+			(SELECT COALESCE(MAX(watermark), 0) FROM sweeps WHERE connection_id = $1),
+			(SELECT COALESCE(MAX(to_at), 0) FROM coverage WHERE connection_id = $1 AND stream = 'conversations'),
+			(SELECT COUNT(*) FROM imports WHERE connection_id = $1 AND state = 'running')`, connectionID)
 	})
 	if err != nil {
 		return kpi.Freshness{}, err
 	}
-	f := kpi.Freshness{NewestAt: timeOf(min(newest, s.now())), Importing: running > 0}
+	f := kpi.Freshness{NewestAt: timeOf(min(slices.Max(times[:]), s.now())), Importing: running > 0}
 	covered, err := Imports(s).Coverage(ctx, connectionID)
 	f.CompleteFrom = completeFrom(covered)
 	return f, err

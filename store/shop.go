@@ -43,6 +43,9 @@ func (s Shops) Get(ctx context.Context, slug string) (claim.Shop, error) {
 	return shop, err
 }
 
+// Plain reads a shop with its connection, without the counts of its claims.
+func (s Shops) Plain(ctx context.Context, slug string) (claim.Shop, error) { return s.shop(ctx, slug) }
+
 // Name reads the name of a shop, which may be empty.
 func (s Shops) Name(ctx context.Context, slug string) (name string, err error) {
 	err = s.read(ctx, "read the name of shop "+slug, func(db *sql.DB) error {

@@ -78,12 +78,18 @@ func newBench(tb testing.TB, edit ...func(*api.Options)) *bench {
 // newBenchWith returns a bench with pages for operators.
 func newBenchWith(tb testing.TB, operators portal.OpenID, edit ...func(*api.Options)) *bench {
 	tb.Helper()
+	return newBenchOn(tb, "sqlite::memory:", operators, edit...)
+}
+
+// newBenchOn returns a bench whose store is at an address.
+func newBenchOn(tb testing.TB, database string, operators portal.OpenID, edit ...func(*api.Options)) *bench {
+	tb.Helper()
 	b := &bench{TB: tb, log: &locked{}}
 	text, err := seal.Generate()
 	require.NoError(tb, err)
 	keys, err := seal.Parse(text)
 	require.NoError(tb, err)
-	b.store, err = store.Open(tb.Context(), "sqlite::memory:", keys, store.WithClock(b.clock))
+	b.store, err = store.Open(tb.Context(), database, keys, store.WithClock(b.clock))
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = b.store.Close() })
 

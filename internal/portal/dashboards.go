@@ -93,7 +93,7 @@ type figures struct {
 
 // figures returns the figures that can be asked for. missing says why there are none.
 func (v *visit) figures() (f figures, missing string, err error) {
-	shop, err := v.api.Shop(v.r.Context(), v.session.Shop)
+	shop, err := v.api.PlainShop(v.r.Context(), v.session.Shop)
 	if err != nil {
 		return f, "", err
 	}
@@ -132,7 +132,13 @@ func boardIn(all []board, id string) (board, error) {
 	return all[i], nil
 }
 
-func (v *visit) dashboard() error { return v.showBoard(http.StatusOK, v.r.URL.Query(), form{}) }
+func (v *visit) dashboard() error {
+	if address, needed := withZone(v.r); needed && isFragment(v.r.Context()) == nil {
+		http.Redirect(v.w, v.r, ownPath(address), http.StatusSeeOther)
+		return nil
+	}
+	return v.showBoard(http.StatusOK, v.r.URL.Query(), form{})
+}
 
 // showBoard shows the board of the address with a selection. wall is the form of a wall link.
 func (v *visit) showBoard(status int, q url.Values, wall form) error {
@@ -236,12 +242,12 @@ func (v *visit) filterOf(dimension, chosen string, r client.KPIResult) filterDat
 	known := chosen == ""
 	for _, s := range r.Series {
 		if s.Group != "" && (len(out.Options) < maxOptions || s.Group == chosen) {
-			out.Options = append(out.Options, filterOption{s.Group, s.Label})
+			out.Options = append(out.Options, filterOption{s.Group, v.words.value(dimension, s.Group, s.Label)})
 			known = known || s.Group == chosen
 		}
 	}
 	if !known {
-		out.Options = append(out.Options, filterOption{chosen, chosen})
+		out.Options = append(out.Options, filterOption{chosen, v.words.value(dimension, chosen, chosen)})
 	}
 	return out
 }

@@ -198,7 +198,7 @@ func (v *visit) showBehind(b board, t tile, f figures, p place) error {
 		d.Of = append(d.Of, v.partBehind(&page, &s))
 	}
 	if p.grouped {
-		d.Of = append(d.Of, v.words.say("dash.filter."+t.By)+": "+v.group(client.KPISeries{Group: page.Group, Label: page.Label}))
+		d.Of = append(d.Of, v.words.say("dash.filter."+t.By)+": "+v.group(t.By, client.KPISeries{Group: page.Group, Label: page.Label}))
 	}
 	if p.rest(t) {
 		d.Of = append(d.Of, v.words.say("dash.filter."+t.By)+": "+v.words.say("dash.rest"))
@@ -270,7 +270,7 @@ func (v *visit) filtersBehind(page *client.KPIBehind, s *selection) (all []strin
 				name = m.Agent
 			}
 		}
-		all = append(all, v.words.say("dash.filter."+dimension)+": "+name)
+		all = append(all, v.words.say("dash.filter."+dimension)+": "+v.words.value(dimension, name, name))
 	}
 	return all
 }
@@ -285,7 +285,7 @@ func (v *visit) behindRow(page *client.KPIBehind, m *client.KPIMember) behindRow
 		return s
 	}
 	row := behindRow{
-		Number: none, At: m.At, Channel: text(m.Channel), Queue: text(m.Queue), Agent: text(m.Agent), Reason: m.Reason, Status: text(m.Status),
+		Number: none, At: m.At, Channel: text(m.Channel), Queue: text(m.Queue), Agent: text(m.Agent), Reason: m.Reason, Status: text(v.words.value("status", m.Status, m.Status)),
 		Value: none, Times: strconv.Itoa(m.Times),
 	}
 	if m.ConversationID != 0 {

@@ -3,6 +3,7 @@ package portal
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,9 +51,10 @@ type selection struct {
 	part                       string
 }
 
-// selectionOf reads what a person chose for a board.
+// selectionOf reads what a person chose for a board. A period that ends now ends with the
+// current minute, so that all who look within a minute ask the same questions.
 func selectionOf(q url.Values, b board, now time.Time, words words) selection {
-	now = now.Truncate(time.Second)
+	now = now.Add(time.Minute - 1).Truncate(time.Minute)
 	s := selection{
 		now:    now,
 		Period: cmp.Or(q.Get("period"), "30"), From: q.Get("from"), To: q.Get("to"), Zone: strings.TrimSpace(q.Get("zone")), Bucket: q.Get("bucket"),
@@ -139,6 +141,29 @@ func (s *selection) choosePart(days float64, words words) {
 
 // Fault returns what is wrong with a field.
 func (s selection) Fault(field string) string { return s.Faults[field] }
+
+// zoneCookie is the cookie in which the portal's script keeps the browser's time zone.
+const zoneCookie = "claimflow-portal-zone"
+
+// withZone returns the address of the page with the browser's time zone, if the address has
+// none and the zone is known. The address holds everything that a board shows, so the zone
+// has to be in it.
+func withZone(r *http.Request) (address string, needed bool) {
+	q := r.URL.Query()
+	cookie, err := r.Cookie(zoneCookie)
+	if err != nil || q.Has("zone") {
+		return "", false
+	}
+	name, err := url.QueryUnescape(cookie.Value)
+	if err != nil || name == "" || name == "Local" {
+		return "", false
+	}
+	if _, err := time.LoadLocation(name); err != nil {
+		return "", false
+	}
+	q.Set("zone", name)
+	return r.URL.EscapedPath() + "?" + q.Encode(), true
+}
 
 // query is the part of the address that keeps the selection.
 func (s *selection) query() string { return s.fields().Encode() }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/internal/chart"
 )
@@ -202,7 +203,7 @@ func (v *visit) groups(d *tileData, o chart.Options, t tile, a *tileAnswer, grou
 	names, values := make([]string, len(groups)), make([]float64, len(groups))
 	d.Columns = []string{v.words.say("dash.filter." + t.By), v.words.say("dash.value"), v.words.say("dash.subject." + a.definition.Subject)}
 	for i, s := range groups {
-		names[i], values[i] = v.group(s), *s.Buckets[0].Value/scale
+		names[i], values[i] = v.group(t.By, s), *s.Buckets[0].Value/scale
 		count := v.locale().Number(float64(s.Buckets[0].Count))
 		d.Rows = append(d.Rows, []cell{
 			{Text: names[i]},
@@ -254,7 +255,7 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 	for _, s := range series {
 		name := v.words.say("dash.value")
 		if t.By != "" {
-			name = v.group(s)
+			name = v.group(t.By, s)
 		} else if slices.Contains(a.definition.Aggregates, "median") {
 			name = v.words.say("dash.median")
 		}
@@ -359,10 +360,29 @@ func plain(text string, _ int) cell { return cell{Text: text} }
 // restGroup stands for the groups that a chart adds up.
 const restGroup = "*"
 
-// group is the name of a group for people.
-func (v *visit) group(s client.KPISeries) string {
+// group is the name of a group of a dimension for people.
+func (v *visit) group(dimension string, s client.KPISeries) string {
 	if s.Group == "" {
 		return v.words.say("dash.none")
 	}
-	return s.Label
+	return v.words.value(dimension, s.Group, s.Label)
+}
+
+// value is the word for a value of a dimension, such as a channel or a reason. What has
+// none keeps its label: names of queues, agents and tags, and words of the shop.
+func (w words) value(dimension, value, label string) string {
+	kind := dimension
+	switch dimension {
+	case "channel", "reason", "cause", "status", "phase":
+	case "resolution":
+		kind = "preference"
+	default:
+		return label
+	}
+	for _, key := range []string{kind + "." + value, kind + "." + claim.NormalizeKey(value)} {
+		if w.has(key) {
+			return w.say(key)
+		}
+	}
+	return label
 }

@@ -44,7 +44,7 @@ func TestWall(t *testing.T) {
 	}
 	require.Contains(t, page.header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
 	require.Contains(t, page.text, `<html lang="de">`, "in the language of who created it")
-	require.Contains(t, page.text, "Kanal: Email", "the screen says how it is filtered")
+	require.Contains(t, page.text, "Kanal: E-Mail", "the screen says how it is filtered")
 	require.Contains(t, page.text, `<noscript><meta http-equiv="refresh" content="60"></noscript>`)
 	require.Contains(t, page.text, `<svg class="chart"`)
 	for _, absent := range []string{"<form", "<button", "<a ", "<nav", "<details", "role=\"alert\"", "/conversations", "/csv", "cfw_", " style="} {

@@ -14,7 +14,12 @@ import (
 // schedule is as in [Service.Evaluate], and so is the error. next is the place after which
 // the next page begins; nil if there is none.
 func (s *Service) Behind(ctx context.Context, connectionID string, d kpi.Definition, r kpi.BehindRequest, schedule string) (page client.KPIBehind, next *kpi.Place, err error) {
-	e, err := s.evaluator(ctx, connectionID, r.Request, schedule, kpi.ByAgent, kpi.ByQueue)
+	r.Request = d.Complete(r.Request)
+	hours, _, err := s.hours(ctx, connectionID, r.Request, schedule)
+	if err != nil {
+		return page, nil, err
+	}
+	e, err := s.evaluator(ctx, connectionID, r.Request, hours, kpi.ByAgent, kpi.ByQueue)
 	if err != nil {
 		return page, nil, err
 	}
@@ -23,7 +28,7 @@ func (s *Service) Behind(ctx context.Context, connectionID string, d kpi.Definit
 		return page, nil, err
 	}
 	page = client.KPIBehind{
-		KPI: d.ID, Subject: d.Subject, Unit: string(d.Unit), Request: requestOf(d.Complete(r.Request)), Group: r.Group, Label: behind.Label,
+		KPI: d.ID, Subject: d.Subject, Unit: string(d.Unit), Request: requestOf(r.Request), Group: r.Group, Label: behind.Label,
 		Bucket: bucketOf(&behind.Bucket), Gone: behind.Gone, Members: make([]client.KPIMember, len(behind.Members)),
 	}
 	for i := range behind.Members {

@@ -24,14 +24,46 @@ type Service struct {
 	Clients *connection.Clients
 	// Log receives a warning if values could not be kept. Defaults to none.
 	Log *slog.Logger
+
+	answers answers
 }
 
 // Evaluate answers a request about a connection. schedule is the id of the business
 // hours for figures that count them; empty for the only one. The error is a
 // [*claim.InvalidError] for a request that the definition does not allow. Finished
 // buckets are kept in the store.
+//
+// The answer may be one that was given before, if nothing changed since and the period has
+// ended, or the answer is of the same minute.
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
-	e, err := s.evaluator(ctx, connectionID, r, schedule)
+	r = d.Complete(r)
+	hours, versions, err := s.hours(ctx, connectionID, r, schedule)
+	if err != nil {
+		return nil, err
+	}
+	key, reusable, err := s.answerKey(ctx, connectionID, &d, r, versions)
+	if err != nil {
+		return nil, err
+	}
+	compute := func(ctx context.Context) (*kpi.Result, error) { return s.compute(ctx, connectionID, d, r, hours) }
+	var shared *kpi.Result
+	if reusable {
+		shared, err = s.answers.get(ctx, key, compute)
+	} else {
+		shared, err = compute(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	result := *shared
+	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
+	result.Freshness = &freshness
+	return &result, err
+}
+
+// compute answers a complete request from the store.
+func (s *Service) compute(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, hours kpi.History) (*kpi.Result, error) {
+	e, err := s.evaluator(ctx, connectionID, r, hours)
 	if err != nil {
 		return nil, err
 	}
@@ -40,25 +72,14 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
 		}
 	}
-	result, err := e.Evaluate(ctx, d, r)
-	if err != nil {
-		return nil, err
-	}
-	freshness, err := s.Store.Mirror.Freshness(ctx, connectionID)
-	result.Freshness = &freshness
-	return result, err
+	return e.Evaluate(ctx, d, r)
 }
 
-// evaluator returns what evaluates a request about a connection. named are dimensions of
-// which it needs the names beside those of the request.
-func (s *Service) evaluator(ctx context.Context, connectionID string, r kpi.Request, schedule string, named ...kpi.Dimension) (e *kpi.Evaluator, err error) {
-	e = &kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}
-	if e.Directory, err = s.directory(ctx, connectionID, r, named); err != nil {
-		return nil, err
-	}
-	if r.Hours == kpi.BusinessHours {
-		e.Hours, err = s.hours(ctx, connectionID, schedule)
-	}
+// evaluator returns what evaluates a request about a connection, which has the business
+// hours. named are dimensions of which it needs the names beside those of the request.
+func (s *Service) evaluator(ctx context.Context, connectionID string, r kpi.Request, hours kpi.History, named ...kpi.Dimension) (e *kpi.Evaluator, err error) {
+	e = &kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), Hours: hours}
+	e.Directory, err = s.directory(ctx, connectionID, r, named)
 	return e, err
 }
 
@@ -98,18 +119,22 @@ func (s *Service) directory(ctx context.Context, connectionID string, r kpi.Requ
 	return d, nil
 }
 
-// hours returns the versions of a schedule of business hours.
-func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi.History, error) {
+// hours returns the versions of a schedule of business hours, also as they are stored; nil
+// if the complete request does not need them.
+func (s *Service) hours(ctx context.Context, connectionID string, r kpi.Request, schedule string) (kpi.History, []store.ScheduleVersion, error) {
+	if r.Hours != kpi.BusinessHours {
+		return nil, nil, nil
+	}
 	versions, err := s.Store.Mirror.Schedules(ctx, connectionID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ids := []string{}
 	byID := map[string]kpi.History{}
 	for _, v := range versions {
 		parsed, err := kpi.ParseSchedule(v.Definition, v.ValidFrom)
 		if err != nil {
-			return nil, fmt.Errorf("read the business hours %s: %w", v.ID, err)
+			return nil, nil, fmt.Errorf("read the business hours %s: %w", v.ID, err)
 		}
 		if byID[v.ID] == nil {
 			ids = append(ids, v.ID)
@@ -120,9 +145,9 @@ func (s *Service) hours(ctx context.Context, connectionID, schedule string) (kpi
 		schedule = ids[0]
 	}
 	if byID[schedule] == nil && len(ids) > 0 {
-		return nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{
+		return nil, nil, &claim.InvalidError{What: "KPI request", Errors: []claim.FieldError{
 			{Field: "schedule", Problem: "must be one of " + strings.Join(ids, ", ")},
 		}}
 	}
-	return byID[schedule], nil
+	return byID[schedule], slices.DeleteFunc(versions, func(v store.ScheduleVersion) bool { return v.ID != schedule }), nil
 }

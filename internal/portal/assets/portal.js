@@ -14,7 +14,7 @@
         time.textContent = format.format(at);
       }
     }
-    for (const input of root.querySelectorAll("input[name=zone]")) {
+    for (const input of root.querySelectorAll("input[type=hidden][name=zone]")) {
       input.value = zone; // in which the person fills in the times of the form
     }
     for (const text of root.querySelectorAll("[data-zone]")) {
@@ -22,6 +22,10 @@
     }
   };
   localize(document);
+  // The zone of dashboards whose address has none. In a frame of another site, a cookie has
+  // to be kept apart for that site.
+  document.cookie = `claimflow-portal-zone=${encodeURIComponent(zone)}; Path=/portal/; Max-Age=31536000; ` +
+    (window.top === window ? `SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}` : "SameSite=None; Secure; Partitioned");
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
