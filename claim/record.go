@@ -107,6 +107,8 @@ type Connection struct {
 	TokenSavedAt time.Time `json:"token_saved_at,omitzero" doc:"When the token was saved."`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
+	// Shared says that several shops use the organization or used it before.
+	Shared bool `json:"shared" doc:"Whether several shops use the Dixa organization or used it before. Its data cannot be divided by shop, so it is shown to platform keys only; a shop sees the figures of its own claims."`
 }
 
 // TokenInWords describes the saved token so that a person can recognize it: its

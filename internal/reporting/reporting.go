@@ -30,7 +30,7 @@ type Service struct {
 // [*claim.InvalidError] for a request that the definition does not allow. Finished
 // buckets are kept in the store.
 func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
-	e := kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), NotKept: func(err error) {
+	e := kpi.Evaluator{Source: s.figures(ctx, connectionID), NotKept: func(err error) {
 		if s.Log != nil {
 			s.Log.WarnContext(ctx, "values of key figures were not kept", slog.String("connection", connectionID), slog.Any("error", err))
 		}
@@ -56,7 +56,7 @@ func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Defin
 // Verify computes the kept values of a figure of a connection from the rows and compares
 // them. It changes nothing.
 func (s *Service) Verify(ctx context.Context, connectionID string, d kpi.Definition) (kpi.Verification, error) {
-	return (&kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}).Verify(ctx, d)
+	return (&kpi.Evaluator{Source: s.figures(ctx, connectionID)}).Verify(ctx, d)
 }
 
 // directory reads the names and teams that a request needs.
