@@ -174,6 +174,12 @@ type Integration struct {
 	LastSweep *Sweep `json:"last_sweep,omitempty"`
 	// TokenShare is set while another program seems to use the shop's token.
 	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa rate limits requests within Claimflow's own pace, because another program seems to use the token."`
+	// UnusedTexts names the texts of the shop and the platform whose subject or body speaks
+	// in another voice than the one in which the settings open conversations, such as
+	// "shop/damaged/de". Standard texts are used instead.
+	UnusedTexts []string `json:"unused_texts,omitempty" doc:"The texts of the shop and the platform whose subject or body speaks in another voice than the one in which conversations open, such as shop/damaged/de. Standard texts are used instead."`
+	// Warnings say what else the settings lack.
+	Warnings []string `json:"warnings,omitempty" doc:"What a person should look at after this change of the settings."`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }
