@@ -107,6 +107,8 @@ type Connection struct {
 	TokenSavedAt time.Time `json:"token_saved_at,omitzero" doc:"When the token was saved."`
 	CreatedAt    time.Time `json:"created_at"`
 	UpdatedAt    time.Time `json:"updated_at"`
+	// Shared says that several shops use the organization or used it before.
+	Shared bool `json:"shared" doc:"Whether several shops use the Dixa organization or used it before. Its data cannot be divided by shop, so it is shown to platform keys only; a shop sees the figures of its own claims."`
 }
 
 // TokenInWords describes the saved token so that a person can recognize it: its
@@ -172,6 +174,12 @@ type Integration struct {
 	LastSweep *Sweep `json:"last_sweep,omitempty"`
 	// TokenShare is set while another program seems to use the shop's token.
 	TokenShare *TokenShare `json:"token_share,omitempty" doc:"Set while Dixa rate limits requests within Claimflow's own pace, because another program seems to use the token."`
+	// UnusedTexts names the texts of the shop and the platform whose subject or body speaks
+	// in another voice than the one in which the settings open conversations, such as
+	// "shop/damaged/de". Standard texts are used instead.
+	UnusedTexts []string `json:"unused_texts,omitempty" doc:"The texts of the shop and the platform whose subject or body speaks in another voice than the one in which conversations open, such as shop/damaged/de. Standard texts are used instead."`
+	// Warnings say what else the settings lack.
+	Warnings []string `json:"warnings,omitempty" doc:"What a person should look at after this change of the settings."`
 	// Version grows with every change that parked claims may be waiting for.
 	Version int64 `json:"settings_version"`
 }

@@ -354,6 +354,8 @@ type SettingsPreview struct {
 	Claims int `json:"claims" doc:"The number of claims that the settings were tried on."`
 	// Different lists the claims that would be opened differently.
 	Different []OpeningDifference `json:"different" doc:"The claims that would be opened differently."`
+	// UnusedTexts is as in [claim.Integration], for the tried settings.
+	UnusedTexts []string `json:"unused_texts,omitempty" doc:"The texts of the shop and the platform that would not be used, because their subject or body speaks in another voice."`
 }
 
 // OpeningDifference is a claim whose conversation would be opened differently.

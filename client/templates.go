@@ -29,6 +29,8 @@ type Template struct {
 	// it comes from. Only a single read has them.
 	Inherited     *TemplateSource `json:"inherited,omitempty" doc:"In a single read: what applies without own."`
 	InheritedFrom string          `json:"inherited_from,omitempty" doc:"The template that inherited comes from, such as built-in/defective/de."`
+	// Warnings say, after saving, that the shop's conversations do not use the text.
+	Warnings []string `json:"warnings,omitempty" doc:"After saving: that conversations of the shop open in another voice, so that subject and body are not used."`
 }
 
 // TemplateList is a list of templates.
@@ -40,6 +42,8 @@ type TemplateList struct {
 type PreviewRequest struct {
 	// Template is an unsaved template; nil renders the template that would be used.
 	Template *TemplateSource `json:"template,omitempty" doc:"An unsaved template; the effective template if omitted."`
+	// Voice is who speaks in the first message; empty for the voice of the settings.
+	Voice claim.Voice `json:"voice,omitempty" enum:"customer,agent" doc:"Who speaks in the first message. By default, as the setting opening says. A template that speaks in another voice is not used."`
 	// Claim is the claim to render for, in either wire form; empty uses a sample for
 	// the reason.
 	Claim json.RawMessage `json:"claim,omitempty" doc:"The claim to render for, in either wire form; a sample if omitted."`
@@ -52,12 +56,14 @@ type PreviewRequest struct {
 // Ticket is a rendered template.
 type Ticket struct {
 	// Template names the rendered template, such as "shop/damaged/de".
-	Template string   `json:"template"`
-	Subject  string   `json:"subject"`
-	Body     string   `json:"body"`
-	Format   string   `json:"format"`
-	Tags     []string `json:"tags"`
-	Note     string   `json:"note,omitempty"`
+	Template string `json:"template"`
+	// Voice is who speaks in Subject and Body.
+	Voice   claim.Voice `json:"voice" enum:"customer,agent" doc:"Who speaks in subject and body: the customer, or an agent, whose message is emailed to the customer."`
+	Subject string      `json:"subject"`
+	Body    string      `json:"body"`
+	Format  string      `json:"format"`
+	Tags    []string    `json:"tags"`
+	Note    string      `json:"note,omitempty"`
 	// Evidence lists the kinds of files that are attached.
 	Evidence []string `json:"evidence" doc:"The kinds of files that are attached."`
 }

@@ -127,6 +127,10 @@ type Definition struct {
 	plan plan
 }
 
+// AboutClaims reports whether the figure is computed from claims alone. Such figures can be
+// limited to the claims of a shop.
+func (d *Definition) AboutClaims() bool { return d.plan.table == Claims || d.plan.table == Parkings }
+
 // plan says how a definition is computed.
 type plan struct {
 	shape shape

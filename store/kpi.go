@@ -17,14 +17,21 @@ import (
 type Figures struct {
 	store        *core
 	connectionID string
+	// shop limits claims to those of one shop; empty for all.
+	shop string
 	// within queries the snapshot that the figures belong to; nil for figures that do not
 	// belong to one.
 	within func(ctx context.Context, fn func(scan func(dest ...any) error) error, query string, args ...any) error
 }
 
 // Figures returns the figures of a connection. On PostgreSQL they are a [kpi.Counter].
-func (s Mirror) Figures(connectionID string) kpi.Source {
-	return (&Figures{store: s.core, connectionID: connectionID}).source()
+func (s Mirror) Figures(connectionID string) kpi.Source { return s.FiguresFor(connectionID, "") }
+
+// FiguresFor returns the figures of a connection with the claims of one shop only, whatever
+// other shops use the connection or used it before. Conversations are those of all. An
+// empty shop is no limit.
+func (s Mirror) FiguresFor(connectionID, shop string) kpi.Source {
+	return (&Figures{store: s.core, connectionID: connectionID, shop: shop}).source()
 }
 
 // source returns the figures with what the database can do.
@@ -85,12 +92,13 @@ var figureEventColumns = map[kpi.Column]string{
 type selection struct {
 	kpi.Query
 	dialect dialect
+	shop    string
 	args    arguments
 	joins   []string
 }
 
 func newSelection(q kpi.Query, f *Figures) *selection {
-	return &selection{Query: q, dialect: f.store.dialect, args: arguments{f.connectionID}}
+	return &selection{Query: q, dialect: f.store.dialect, shop: f.shop, args: arguments{f.connectionID}}
 }
 
 // column returns a column as SQL and joins its table.
@@ -146,6 +154,9 @@ func (s *selection) rows() string {
 	}
 	if q.Table == kpi.Events {
 		where = append(where, string(kpi.EventKind)+" IN ("+placeholders(&s.args, q.Kinds)+")")
+	}
+	if s.shop != "" && (q.Table == kpi.Claims || q.Table == kpi.Parkings) {
+		where = append(where, s.column(kpi.ClaimShop)+" = "+s.args.add(s.shop))
 	}
 	for _, c := range q.Where {
 		where = append(where, s.condition(c))

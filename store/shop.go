@@ -167,7 +167,8 @@ func (s Shops) Patch(ctx context.Context, slug string, p claim.ShopPatch) (claim
 }
 
 // Delete deletes a shop with its settings, templates, endpoints, API keys, portal
-// sessions and wall links, and detaches it from its connection. Its claims stay. Waiting claims are nudged and
+// sessions and wall links, and detaches it from its connection, which then is no longer
+// shared with it. Its claims stay. Waiting claims are nudged and
 // find the shop disabled.
 func (s Shops) Delete(ctx context.Context, slug string) error {
 	return s.write(ctx, "delete shop "+slug, func(tx *sql.Tx) error {
@@ -177,7 +178,7 @@ func (s Shops) Delete(ctx context.Context, slug string) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"templates", "endpoints", "owner_secrets", "portal_links", "portal_walls", "dashboards"} {
+		for _, table := range []string{"connection_shops", "templates", "endpoints", "owner_secrets", "portal_links", "portal_walls", "dashboards"} {
 			if _, err := exec(ctx, tx, `DELETE FROM `+table+` WHERE shop = $1`, slug); err != nil {
 				return err
 			}

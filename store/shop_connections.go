@@ -19,22 +19,23 @@ type Organization struct {
 }
 
 // connectionColumns are the columns that [connectionRow] reads, of connections n.
-const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.created_at, n.updated_at`
+const connectionColumns = `n.organization_id, n.organization_name, n.state, n.token_preview, n.token_saved_at, n.created_at, n.updated_at,
+	(SELECT COUNT(*) FROM connection_shops u WHERE u.connection_id = n.id)`
 
 type connectionRow struct {
 	organizationID, organizationName, state, preview sql.NullString
-	saved, created, updated                          sql.NullInt64
+	saved, created, updated, shops                   sql.NullInt64
 }
 
 func (r *connectionRow) dest() []any {
-	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.saved, &r.created, &r.updated}
+	return []any{&r.organizationID, &r.organizationName, &r.state, &r.preview, &r.saved, &r.created, &r.updated, &r.shops}
 }
 
 func (r *connectionRow) connection(id string) claim.Connection {
 	return claim.Connection{
 		ID: id, OrganizationID: r.organizationID.String, OrganizationName: r.organizationName.String,
 		State: claim.ConnectionState(r.state.String), TokenPreview: r.preview.String, TokenSavedAt: timeOf(r.saved.Int64),
-		CreatedAt: timeOf(r.created.Int64), UpdatedAt: timeOf(r.updated.Int64),
+		CreatedAt: timeOf(r.created.Int64), UpdatedAt: timeOf(r.updated.Int64), Shared: r.shops.Int64 > 1,
 	}
 }
 
@@ -96,7 +97,10 @@ func (s *core) connectionFor(ctx context.Context, tx *sql.Tx, shop, token string
 	if err != nil {
 		return "", err
 	}
-	_, err = exec(ctx, tx, `UPDATE shops SET connection_id = $2 WHERE slug = $1`, shop, id)
+	if _, err := exec(ctx, tx, `UPDATE shops SET connection_id = $2 WHERE slug = $1`, shop, id); err != nil {
+		return "", err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO connection_shops (connection_id, shop) VALUES ($1, $2) ON CONFLICT DO NOTHING`, id, shop)
 	return id, err
 }
 
@@ -120,6 +124,7 @@ func (s *core) mergeConnections(ctx context.Context, tx *sql.Tx, from, to string
 	}
 	for _, move := range []string{
 		`UPDATE shops SET connection_id = $2 WHERE connection_id = $1`,
+		`INSERT INTO connection_shops (connection_id, shop) SELECT CAST($2 AS TEXT), shop FROM connection_shops WHERE connection_id = $1 ON CONFLICT DO NOTHING`,
 		`UPDATE links SET connection_id = $2, looked_at = 0 WHERE connection_id = $1`,
 		`UPDATE claims SET connection_id = $2, applied = events WHERE connection_id = $1`,
 	} {

@@ -56,10 +56,10 @@ func (e *RecordEvent) about(connectionID string) string {
 }
 
 // feedConnections are the endpoints e with the connections n whose records they may
-// receive: those of a shop only if no other shop uses its connection, because the records
-// of an organization cannot be divided by shop.
+// receive: those of a shop only if its connection is not shared, because the records of an
+// organization cannot be divided by shop.
 const feedConnections = `endpoints e JOIN connections n ON e.shop = '' OR EXISTS (SELECT 1 FROM shops s WHERE s.slug = e.shop AND s.connection_id = n.id AND s.deleted_at = 0)
-	AND NOT EXISTS (SELECT 1 FROM shops o WHERE o.connection_id = n.id AND o.slug <> e.shop AND o.deleted_at = 0)`
+	AND NOT EXISTS (SELECT 1 FROM connection_shops o WHERE o.connection_id = n.id AND o.shop <> e.shop)`
 
 // startFeeds makes an endpoint read what changes from now on, or everything if it wants
 // history. Connections that are added later are read from their beginning.

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // empty claim. Omitted members come from the built-in template, as in production
 // rendering. The error is a [*claim.InvalidError] that lists every error.
 func Check(s Source) error {
-	beneath, _ := Default(claim.FlowGeneral, "en")
+	beneath, _ := Default(claim.FlowGeneral, "en", cmp.Or(s.Voice, claim.VoiceCustomer))
 	if s.Body == "" && s.Format != "" {
 		return invalid(claim.FieldError{Field: "format", Problem: "requires a body"})
 	}

@@ -24,6 +24,10 @@ type Candidate struct {
 	Source   Source
 }
 
+func (c *Candidate) speaksIn(v claim.Voice) bool {
+	return (*claim.TemplateSource)(&c.Source).SpeaksIn(v)
+}
+
 // Name returns the name under which the candidate is recorded, such as
 // "shop/damaged/de".
 func (c Candidate) Name() string { return c.Scope + "/" + c.Key + "/" + c.Language }
@@ -38,30 +42,41 @@ func (c Candidate) Name() string { return c.Scope + "/" + c.Key + "/" + c.Langua
 // one (de-CH, de, de-DE for de-CH). A general template serves flows that have no
 // template in that language.
 //
+// The subject and the body of a template that speaks in another voice than the wanted one
+// are as if it omitted them, and its language then counts only if another template speaks
+// it: what is written as if by the customer must not be mailed to the customer.
+//
 // Members that the selected template omits come from the next candidates in the same
 // language and finally from the built-in template.
-func Choose(c *claim.Claim, languages []string, stored []Candidate) Candidate {
+func Choose(c *claim.Claim, languages []string, voice claim.Voice, stored []Candidate) Candidate {
 	keys := []string{c.ReasonKey(), c.FlowKey()}
-	all := slices.DeleteFunc(slices.Concat(stored, builtIn()), func(one Candidate) bool {
+	all := slices.DeleteFunc(slices.Concat(stored, builtIn(voice)), func(one Candidate) bool {
 		return !slices.Contains(keys, claim.NormalizeKey(one.Key)) && claim.NormalizeKey(one.Key) != claim.FlowGeneral
 	})
 	for _, wanted := range slices.Concat(languages, []string{"en"}) {
 		spoken := inLanguage(all, wanted)
-		if len(spoken) == 0 {
+		if !slices.ContainsFunc(spoken, func(one Candidate) bool { return one.speaksIn(voice) }) {
 			continue
 		}
 		slices.SortStableFunc(spoken, func(a, b Candidate) int {
 			return cmp.Or(rank(a, keys)-rank(b, keys), distance(a.Language, wanted)-distance(b.Language, wanted))
 		})
-		winner := spoken[0]
-		for _, beneath := range spoken[1:] {
-			winner.Source = winner.Source.over(beneath.Source)
+		winner := spoken[slices.IndexFunc(spoken, func(one Candidate) bool { return one.speaksIn(voice) })]
+		winner.Source = Source{}
+		for _, one := range spoken {
+			if !one.speaksIn(voice) {
+				one.Source.Subject, one.Source.Body, one.Source.Format = "", "", ""
+			}
+			winner.Source = winner.Source.over(one.Source)
 		}
-		last, ok := Default(c.FlowKey(), baseOf(winner.Language))
+		last, ok := Default(c.FlowKey(), baseOf(winner.Language), voice)
 		if !ok {
-			last, _ = Default(c.FlowKey(), "en")
+			last, _ = Default(c.FlowKey(), "en", voice)
 		}
 		winner.Source = winner.Source.over(last)
+		if winner.Source.Voice = voice; voice == claim.VoiceCustomer {
+			winner.Source.Voice = "" // the default
+		}
 		return winner
 	}
 	panic("templates: no built-in English template covers the flow")

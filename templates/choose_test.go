@@ -91,7 +91,7 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			won := templates.Choose(&claim.Claim{Reason: test.reason}, test.languages, test.stored)
+			won := templates.Choose(&claim.Claim{Reason: test.reason}, test.languages, claim.VoiceCustomer, test.stored)
 			require.Equal(t, test.want, won.Name())
 			require.NotEmpty(t, won.Source.Body)
 		})
@@ -101,8 +101,8 @@ func TestChoose(t *testing.T) {
 func TestChooseInherits(t *testing.T) {
 	t.Parallel()
 	c := &claim.Claim{Reason: "damaged"}
-	builtIn, _ := templates.Default(claim.FlowDefective, "en")
-	won := templates.Choose(c, []string{"en"}, []templates.Candidate{
+	builtIn, _ := templates.Default(claim.FlowDefective, "en", claim.VoiceCustomer)
+	won := templates.Choose(c, []string{"en"}, claim.VoiceCustomer, []templates.Candidate{
 		{Scope: "shop", Key: "damaged", Language: "en", Source: templates.Source{Subject: "ours"}},
 		{Scope: "shop", Key: "defective", Language: "en", Source: templates.Source{Subject: "not this", Tags: []string{"flow"}}},
 		{Scope: "platform", Key: "damaged", Language: "en", Source: templates.Source{Body: "plain", Format: "text", Tags: []string{"no"}, Evidence: []string{}}},
@@ -111,7 +111,7 @@ func TestChooseInherits(t *testing.T) {
 	require.Equal(t, "shop/damaged/en", won.Name())
 	require.Equal(t, templates.Source{Subject: "ours", Body: "plain", Format: "text", Tags: []string{"flow"}, Evidence: []string{}}, won.Source)
 
-	won = templates.Choose(c, []string{"fr"}, []templates.Candidate{{Scope: "shop", Key: "damaged", Language: "fr", Source: templates.Source{Subject: "à nous"}}})
+	won = templates.Choose(c, []string{"fr"}, claim.VoiceCustomer, []templates.Candidate{{Scope: "shop", Key: "damaged", Language: "fr", Source: templates.Source{Subject: "à nous"}}})
 	require.Equal(t, "shop/damaged/fr", won.Name())
 	require.Equal(t, builtIn.Body, won.Source.Body, "the English body is the fallback")
 }

@@ -19,8 +19,11 @@ type Template struct {
 	tags                []part
 	format              string
 	evidence            []string
-	// namesOthers reports whether the body itself names the order's other claims.
-	namesOthers bool
+	// voice is who speaks in the subject and the body.
+	voice claim.Voice
+	// namesOthers and noteNamesOthers report whether the body and the note themselves name
+	// the order's other claims.
+	namesOthers, noteNamesOthers bool
 }
 
 // Compile compiles a template. It rejects one that could access its environment, not
@@ -35,7 +38,7 @@ func Compile(s Source) (*Template, error) {
 		return nil, invalid(fieldErrors...)
 	}
 	s.Subject = cmp.Or(s.Subject, defaultSubject)
-	t := &Template{format: cmp.Or(s.Format, FormatHTML), evidence: s.evidence()}
+	t := &Template{format: cmp.Or(s.Format, FormatHTML), evidence: s.evidence(), voice: cmp.Or(s.Voice, claim.VoiceCustomer)}
 	message, whole := reflect.TypeFor[Message](), reflect.TypeFor[View]()
 	var fieldErrors []claim.FieldError
 	compile := func(field, source, format string, root reflect.Type, limit int) part {
@@ -52,9 +55,12 @@ func Compile(s Source) (*Template, error) {
 	if len(fieldErrors) > 0 {
 		return nil, invalid(fieldErrors...)
 	}
-	t.namesOthers = t.body.keys["OtherClaims"] || t.body.keys["OtherClaimsLine"]
+	t.namesOthers, t.noteNamesOthers = t.body.namesOthers(), t.note.namesOthers()
 	return t, nil
 }
+
+// namesOthers reports whether the part names the order's other claims.
+func (p *part) namesOthers() bool { return p.keys["OtherClaims"] || p.keys["OtherClaimsLine"] }
 
 // defaultSubject is the subject of templates that have none.
 const defaultSubject = `{{with .Order.Number}}#{{.}} · {{end}}{{.Reason.Text}}{{with .Preference.Text}} · {{.}}{{end}}`

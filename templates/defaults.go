@@ -18,22 +18,29 @@ import (
 //go:embed defaults words samples
 var files embed.FS
 
-// defaults are the default templates by language and flow.
-var defaults = sync.OnceValue(func() map[string]map[string]Source {
-	all := map[string]map[string]Source{}
+// place is where a default template is used.
+type place struct {
+	voice          claim.Voice
+	language, flow string
+}
+
+// defaults are the default templates: those of the customer's voice in defaults/de and so
+// on, those of the agent's in defaults/agent/de.
+var defaults = sync.OnceValue(func() map[place]Source {
+	all := map[place]Source{}
 	err := fs.WalkDir(files, "defaults", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		language, flow := path.Base(path.Dir(name)), strings.TrimSuffix(path.Base(name), ".yaml")
-		if all[language] == nil {
-			all[language] = map[string]Source{}
+		at := place{claim.VoiceCustomer, path.Base(path.Dir(name)), strings.TrimSuffix(path.Base(name), ".yaml")}
+		if strings.HasPrefix(name, "defaults/agent/") {
+			at.voice = claim.VoiceAgent
 		}
 		var s Source
 		if err := readYAML(name, &s); err != nil {
 			return err
 		}
-		all[language][flow] = s
+		all[at] = s
 		return nil
 	})
 	if err != nil {
@@ -56,22 +63,22 @@ func readYAML(name string, v any) error {
 	return nil
 }
 
-// Default returns the built-in template of a flow in a language of
-// [DefaultLanguages], or false if there is none.
-func Default(key, language string) (Source, bool) {
-	s, ok := defaults()[language][key]
+// Default returns the built-in template of a flow in a language of [DefaultLanguages] and
+// a voice, or false if there is none.
+func Default(key, language string, voice claim.Voice) (Source, bool) {
+	s, ok := defaults()[place{voice, language, key}]
 	return s, ok
 }
 
 // DefaultLanguages returns the languages of the built-in templates.
 func DefaultLanguages() []string { return []string{"en", "de"} }
 
-// builtIn returns the built-in templates as candidates.
-func builtIn() []Candidate {
+// builtIn returns the built-in templates of a voice as candidates.
+func builtIn(voice claim.Voice) []Candidate {
 	var out []Candidate
 	for _, language := range DefaultLanguages() {
 		for _, flow := range claim.Flows() {
-			if s, ok := Default(flow, language); ok {
+			if s, ok := Default(flow, language, voice); ok {
 				out = append(out, Candidate{Scope: ScopeBuiltIn, Key: flow, Language: language, Source: s})
 			}
 		}

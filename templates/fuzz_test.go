@@ -14,7 +14,7 @@ import (
 // panics and never exceeds the bounds.
 func FuzzTemplate(f *testing.F) {
 	for _, flow := range claim.Flows() {
-		source, _ := templates.Default(flow, "de")
+		source, _ := templates.Default(flow, "de", claim.VoiceCustomer)
 		f.Add(source.Subject, source.Body, "{{.Internal.Value}}", "html", "text")
 	}
 	f.Add(everything.Subject, everything.Body, everything.Note, "html", `<script>{{.}}"'`)

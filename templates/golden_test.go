@@ -20,49 +20,63 @@ func minimal() *claim.Claim {
 
 func TestDefaultTemplates(t *testing.T) {
 	t.Parallel()
-	for _, language := range templates.DefaultLanguages() {
-		for _, flow := range claim.Flows() {
-			full := templates.Samples()[0]
-			full.Flow = flow
-			bare := minimal()
-			bare.Reason = flow
-			for name, c := range map[string]*claim.Claim{"full": full, "minimal": bare} {
-				t.Run(language+"/"+flow+"/"+name, func(t *testing.T) {
-					t.Parallel()
-					source, ok := templates.Default(flow, language)
-					require.True(t, ok, "every flow has a default template")
-					template, err := templates.Compile(source)
-					require.NoError(t, err)
-					in := templates.ViewInput{ShopName: "Sample Shop", Language: language}
-					if name == "full" {
-						in.OtherClaims = []claim.OtherClaim{
-							{ID: "m-1", State: claim.StateOpen, ConversationID: 4711}, {ID: "m-2", State: claim.StateOpening},
+	others := []claim.OtherClaim{{ID: "m-1", State: claim.StateOpen, ConversationID: 4711}, {ID: "m-2", State: claim.StateOpening}}
+	for voice, folder := range map[claim.Voice]string{claim.VoiceCustomer: "", claim.VoiceAgent: "agent"} {
+		for _, language := range templates.DefaultLanguages() {
+			for _, flow := range claim.Flows() {
+				full := templates.Samples()[0]
+				full.Flow = flow
+				bare := minimal()
+				bare.Reason = flow
+				for name, c := range map[string]*claim.Claim{"full": full, "minimal": bare} {
+					t.Run(string(voice)+"/"+language+"/"+flow+"/"+name, func(t *testing.T) {
+						t.Parallel()
+						source, ok := templates.Default(flow, language, voice)
+						require.True(t, ok, "every flow has a default template in each voice")
+						template, err := templates.Compile(source)
+						require.NoError(t, err)
+						in := templates.ViewInput{ShopName: "Sample Shop", Language: language}
+						if name == "full" {
+							in.OtherClaims = others
 						}
-					}
-					ticket, err := template.Render(templates.NewView(c, in))
-					require.NoError(t, err)
-					require.Empty(t, ticket.Note, "default templates have no note, because a note costs a request")
-					require.NotContains(t, ticket.Body+ticket.Subject, "12.50", "net prices are internal")
-					require.NotContains(t, ticket.Body+ticket.Subject, "44.90", "the order's total is internal")
-					require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference())
-					templates.RequireGolden(t, filepath.Join("testdata", "golden", language, flow+"."+name+".txt"), spell(ticket))
-				})
+						view := templates.NewView(c, in)
+						ticket, err := template.Render(view)
+						require.NoError(t, err)
+						if voice == claim.VoiceAgent {
+							require.Equal(t, view.OtherClaimsLine, ticket.Note, "only agents see the other claims")
+							require.NotContains(t, ticket.Body+ticket.Subject, "4711")
+							require.NotContains(t, ticket.Body+ticket.Subject, "m-2")
+						} else {
+							require.Empty(t, ticket.Note, "the note costs a request")
+						}
+						require.NotContains(t, ticket.Body+ticket.Subject, "12.50", "net prices are internal")
+						require.NotContains(t, ticket.Body+ticket.Subject, "44.90", "the order's total is internal")
+						require.Contains(t, ticket.Body, claim.Ref{Shop: c.Shop, ID: c.ID}.Reference())
+						templates.RequireGolden(t, filepath.Join("testdata", "golden", folder, language, flow+"."+name+".txt"), spell(ticket))
+					})
+				}
 			}
 		}
 	}
 }
 
 func spell(ticket templates.Ticket) string {
-	return fmt.Sprintf("Subject: %s\nTags: %s\nEvidence: %s\nFormat: %s\n\n%s\n", ticket.Subject,
+	text := fmt.Sprintf("Subject: %s\nTags: %s\nEvidence: %s\nFormat: %s\n\n%s\n", ticket.Subject,
 		strings.Join(ticket.Tags, ", "), strings.Join(ticket.Evidence, ", "), ticket.Format, ticket.Body)
+	if ticket.Note != "" {
+		text += "\nNote:\n" + ticket.Note + "\n"
+	}
+	return text
 }
 
 func TestDefaultTemplatesPassCheck(t *testing.T) {
 	t.Parallel()
-	for _, language := range templates.DefaultLanguages() {
-		for _, flow := range claim.Flows() {
-			source, _ := templates.Default(flow, language)
-			require.NoError(t, templates.Check(source), "%s/%s", language, flow)
+	for _, voice := range []claim.Voice{claim.VoiceCustomer, claim.VoiceAgent} {
+		for _, language := range templates.DefaultLanguages() {
+			for _, flow := range claim.Flows() {
+				source, _ := templates.Default(flow, language, voice)
+				require.NoError(t, templates.Check(source), "%s/%s/%s", voice, language, flow)
+			}
 		}
 	}
 }
@@ -94,7 +108,7 @@ func TestSubjectOmitsMissingParts(t *testing.T) {
 
 func defaultOf(t *testing.T, language string) templates.Source {
 	t.Helper()
-	source, ok := templates.Default(claim.FlowGeneral, language)
+	source, ok := templates.Default(claim.FlowGeneral, language, claim.VoiceCustomer)
 	require.True(t, ok)
 	return source
 }

@@ -110,7 +110,7 @@ func TestHostileTextIsInert(t *testing.T) {
 	t.Parallel()
 	harmless := filled("harmless")
 	for _, flow := range append(claim.Flows(), "everything") {
-		source, known := templates.Default(flow, "en")
+		source, known := templates.Default(flow, "en", claim.VoiceCustomer)
 		if !known {
 			source = everything
 		}

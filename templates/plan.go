@@ -31,7 +31,7 @@ type Plan struct {
 // past claims use it. If the template does not render, the error is a
 // [*claim.InvalidError], and the plan lacks the ticket.
 func NewPlan(c *claim.Claim, in PlanInput) (Plan, error) {
-	p := Plan{Template: Choose(c, Languages(c, in.Settings), in.Stored)}
+	p := Plan{Template: Choose(c, Languages(c, in.Settings), in.Settings.Voice(), in.Stored)}
 	p.Route = in.Settings.RouteFor(c, p.Template.Language)
 	t, err := Render(c, p.Template, in)
 	p.Ticket = t

@@ -54,14 +54,18 @@ func (t *Template) Render(v View) (Ticket, error) {
 		return text
 	}
 	message := func(v View) any { return v.Message }
+	mailed := message
+	if t.voice == claim.VoiceAgent {
+		mailed = func(v View) any { return forCustomer(v.Message) }
+	}
 
-	ticket.Subject = subject(write(t.subject, message), v)
+	ticket.Subject = subject(write(t.subject, mailed), v)
 	for _, tag := range t.tags {
 		ticket.Tags = append(ticket.Tags, write(tag, message))
 	}
 	ticket.Tags = tidyTags(ticket.Tags)
-	ticket.Body = t.complete(write(t.body, message), v, words)
-	ticket.Note = strings.TrimSpace(write(t.note, func(v View) any { return eachText(v, noTags) }))
+	ticket.Body = t.complete(write(t.body, mailed), v, words)
+	ticket.Note = t.completeNote(strings.TrimSpace(write(t.note, func(v View) any { return eachText(v, noTags) })), v)
 	if len(fieldErrors) > 0 {
 		return Ticket{}, invalid(fieldErrors...)
 	}
@@ -88,11 +92,27 @@ func (p part) write(v View, mark string, data func(View) any) (string, error) {
 	return "", err
 }
 
-// complete adds what every body must contain: a first line that names the order's
-// other claims, and the claim's reference.
+// forCustomer returns the part of a message that is for the customer: without the order's
+// other claims, which are named by internal numbers.
+func forCustomer(m Message) Message {
+	m.OtherClaims, m.OtherClaimsLine = nil, ""
+	return m
+}
+
+// completeNote adds the line that names the order's other claims to the note of a
+// conversation that opens with a message to the customer, which must not have it.
+func (t *Template) completeNote(note string, v View) string {
+	if t.voice != claim.VoiceAgent || v.OtherClaimsLine == "" || t.noteNamesOthers {
+		return note
+	}
+	return strings.TrimSpace(noTags(v.OtherClaimsLine, false) + "\n\n" + note)
+}
+
+// complete adds what every body must contain: the claim's reference and, in the
+// customer's voice, a first line that names the order's other claims.
 func (t *Template) complete(body string, v View, words vocabulary) string {
 	body = strings.TrimSpace(body)
-	if v.OtherClaimsLine != "" && !t.namesOthers {
+	if v.OtherClaimsLine != "" && !t.namesOthers && t.voice == claim.VoiceCustomer {
 		body = paragraph(t.format, v.OtherClaimsLine) + body
 	}
 	if v.Reference != "" && !strings.Contains(body, v.Reference) {

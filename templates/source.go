@@ -111,6 +111,9 @@ func (s Source) fieldErrors() []claim.FieldError {
 	if strings.TrimSpace(s.Body) == "" {
 		add("body", "is required")
 	}
+	if s.Voice != "" && s.Voice != claim.VoiceCustomer && s.Voice != claim.VoiceAgent {
+		add("voice", "must be one of customer, agent")
+	}
 	if s.Format != "" && s.Format != FormatHTML && s.Format != FormatText {
 		add("format", "must be one of html, text")
 	}

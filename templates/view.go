@@ -31,8 +31,8 @@ type Message struct {
 	Items           []Item       `doc:"the affected items"`
 	Answers         []Answer     `doc:"the answers to the shop's custom questions"`
 	Shipments       []Shipment   `doc:"the parcels of the claim"`
-	OtherClaims     []OtherClaim `doc:"the order's other claims"`
-	OtherClaimsLine string       `doc:"one line that names the order's other claims; empty if there are none. A body that uses neither this key nor OtherClaims starts with this line automatically"`
+	OtherClaims     []OtherClaim `doc:"the order's other claims; empty in what an agent sends"`
+	OtherClaimsLine string       `doc:"one line that names the order's other claims; empty if there are none, and in what an agent sends. A body in the customer's voice that uses neither this key nor OtherClaims starts with this line automatically"`
 	Photos          int          `doc:"the number of photos from the customer"`
 	Signed          bool         `doc:"whether the customer signed"`
 	Customer        Customer     `doc:"the customer"`

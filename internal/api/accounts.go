@@ -127,7 +127,7 @@ func (a *api) listAccounts(w http.ResponseWriter, r *http.Request, c *caller) er
 	page := client.AccountPage{Accounts: []client.Account{}, Limit: q.limit}
 	for i := range all {
 		conn := &all[i]
-		if !q.matches(conn) || c.key.Shop != "" && !slices.Equal(conn.Shops, []string{c.key.Shop}) {
+		if !q.matches(conn) || c.key.Shop != "" && (conn.Shared || !slices.Contains(conn.Shops, c.key.Shop)) {
 			continue
 		}
 		if len(page.Accounts) == q.limit {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/internal/reporting"
+	"github.com/claimflow/claimflow/kpi"
 	"github.com/claimflow/claimflow/store"
 )
 
@@ -38,7 +40,11 @@ func (a *api) authorize(spec huma.API) func(huma.Context, func(huma.Context)) {
 			_ = huma.WriteErr(spec, ctx, p.Status, p.Detail, p) // the caller may have disconnected
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx.Context(), timeoutOf(ctx.Operation()))
+		limited := ctx.Context()
+		if key := of(limited).key; key != nil {
+			limited = reporting.LimitedTo(limited, key.Shop)
+		}
+		bounded, cancel := context.WithTimeout(limited, timeoutOf(ctx.Operation()))
 		defer cancel()
 		next(huma.WithContext(ctx, bounded))
 	}
@@ -50,7 +56,24 @@ func (a *api) admit(ctx huma.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.permit(ctx.Context(), key, scope, ctx.Param("shop"), ctx.Param("connection"))
+	connection := ctx.Param("connection")
+	if key.Shop != "" && may(key, scope) && figuresOfClaims(ctx) {
+		_, err := a.usesConnection(ctx.Context(), key, connection)
+		return err
+	}
+	return a.permit(ctx.Context(), key, scope, ctx.Param("shop"), connection)
+}
+
+// figuresOfClaims reports whether a request is about figures of claims only, which
+// [reporting.LimitedTo] divides by shop: a key of a shop may see them also if its Dixa
+// organization is shared.
+func figuresOfClaims(ctx huma.Context) bool {
+	const figures = "/v1/connections/{connection}/kpis"
+	if ctx.Operation().Path == figures {
+		return true // the list leaves the others out
+	}
+	definition, _ := kpi.ByID(ctx.Param("kpi"))
+	return strings.HasPrefix(ctx.Operation().Path, figures+"/{kpi}") && definition.AboutClaims()
 }
 
 type actingKey struct{}

@@ -119,9 +119,9 @@ func (a *api) checkRecords(ctx context.Context, shop string, kind claim.Endpoint
 		return nil
 	}
 	connections, err := a.Store.Connections.List(ctx)
-	if slices.ContainsFunc(connections, func(c store.ConnectionShops) bool { return len(c.Shops) > 1 && slices.Contains(c.Shops, shop) }) {
+	if slices.ContainsFunc(connections, func(c store.ConnectionShops) bool { return c.Shared && slices.Contains(c.Shops, shop) }) {
 		invalid.Errors = append(invalid.Errors, claim.FieldError{
-			Field: "event_types", Problem: "must not be of records: other shops use the same Dixa organization, whose records cannot be divided by shop. Add an endpoint of the platform",
+			Field: "event_types", Problem: "must not be of records: other shops use the same Dixa organization or did before, and its records cannot be divided by shop. Add an endpoint of the platform",
 		})
 	}
 	return err

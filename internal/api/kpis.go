@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -27,7 +28,17 @@ func (a *api) listKPIs(ctx context.Context, in *InConnection) (*streamOutput, er
 	if err := a.knownConnection(ctx, in.Connection); err != nil {
 		return nil, err
 	}
-	return writeJSON(map[string]any{"data": kpi.All()})
+	all := kpi.All()
+	if key := of(ctx).key; key != nil && key.Shop != "" {
+		shared, err := a.usesConnection(ctx, key, in.Connection)
+		if err != nil {
+			return nil, err
+		}
+		if shared {
+			all = slices.DeleteFunc(all, func(d kpi.Definition) bool { return !d.AboutClaims() })
+		}
+	}
+	return writeJSON(map[string]any{"data": all})
 }
 
 // writeJSON answers with a value whose type the document does not use.

@@ -35,21 +35,29 @@ type InImport struct {
 	Import string `path:"import" doc:"The id of the import."`
 }
 
-// admitConnection reports whether a key that is limited to a shop may access a
-// connection. Its data is that of the whole organization.
+// admitConnection reports whether a key that is limited to a shop may access everything of
+// a connection. Its data is that of the whole organization.
 func (a *api) admitConnection(ctx context.Context, key *claim.Key, connectionID string) error {
-	shops, err := a.Store.Connections.Shops(ctx, connectionID)
-	switch {
-	case err != nil:
-		return err
-	case !slices.Contains(shops, key.Shop):
-		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+", which does not use this connection.")
-	case len(shops) > 1:
+	shared, err := a.usesConnection(ctx, key, connectionID)
+	if err == nil && shared {
 		return newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+
-			", but the Dixa organization serves other shops too, and its data cannot be divided by shop. Use a platform key.")
-	default:
-		return nil
+			", but the Dixa organization serves other shops too or did before, and its data cannot be divided by shop. Use a platform key.")
 	}
+	return err
+}
+
+// usesConnection returns an error if the shop of a key does not use a connection, and
+// whether other shops use it or did before.
+func (a *api) usesConnection(ctx context.Context, key *claim.Key, connectionID string) (shared bool, err error) {
+	shops, err := a.Store.Connections.Shops(ctx, connectionID)
+	if err != nil {
+		return false, err
+	}
+	if !slices.Contains(shops, key.Shop) {
+		return false, newProblem(http.StatusForbidden, "", "The API key is limited to shop "+key.Shop+", which does not use this connection.")
+	}
+	connection, err := a.Store.Connections.Get(ctx, connectionID)
+	return connection.Shared, err
 }
 
 func (a *api) listConnections(ctx context.Context, _ *struct{}) (*body[client.ConnectionList], error) {

@@ -45,7 +45,9 @@ func (a *api) previewSettings(ctx context.Context, in *settingsPreviewInput) (*b
 	if err != nil {
 		return nil, err
 	}
-	out := client.SettingsPreview{Claims: len(records), Different: []client.OpeningDifference{}}
+	out := client.SettingsPreview{
+		Claims: len(records), Different: []client.OpeningDifference{}, UnusedTexts: unusedTexts(changed.Voice(), place.candidates),
+	}
 	for _, r := range records {
 		c, record, err := a.storedClaim(ctx, r.Ref)
 		if err != nil {

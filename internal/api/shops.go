@@ -135,7 +135,7 @@ func (a *api) openSkipped(ctx context.Context, in *openSkippedInput) (*body[clie
 
 func (a *api) getIntegration(ctx context.Context, in *InShop) (*body[claim.Integration], error) {
 	integration, err := a.Onboarding.Integration(ctx, in.Shop)
-	if err != nil || integration.Connection == nil {
+	if integration, err = a.withVoices(ctx, integration, err); err != nil || integration.Connection == nil {
 		return ok(integration, err)
 	}
 	if integration.TokenShare, err = a.Store.Budget.Share(ctx, integration.Connection.ID); err != nil {
@@ -182,7 +182,8 @@ type settingsInput struct {
 
 func (a *api) updateSettings(ctx context.Context, in *settingsInput) (*body[claim.Integration], error) {
 	recordChange(ctx, "fields", members(in.RawBody))
-	return ok(a.Onboarding.UpdateSettings(ctx, in.Shop, slices.Clone(in.RawBody)))
+	saved, err := a.Onboarding.UpdateSettings(ctx, in.Shop, slices.Clone(in.RawBody))
+	return ok(a.withVoices(ctx, saved, err))
 }
 
 // members lists the members of a patch for the audit log.
@@ -243,7 +244,12 @@ func (a *api) validate(ctx context.Context, in *InShop) (*body[claim.Report], er
 	if err != nil {
 		return nil, err
 	}
-	report.Warnings, err = a.noListenerWarning(ctx, in.Shop)
+	if report.Warnings, err = a.noListenerWarning(ctx, in.Shop); err != nil {
+		return nil, err
+	}
+	integration, err := a.Onboarding.Integration(ctx, in.Shop)
+	integration, err = a.withVoices(ctx, integration, err)
+	report.Warnings = append(report.Warnings, integration.Warnings...)
 	return ok(report, err)
 }
 

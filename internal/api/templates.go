@@ -49,7 +49,7 @@ func (a *api) listTemplates(ctx context.Context, in *InShop) (*body[client.Templ
 	slices.SortStableFunc(out, func(x, y client.Template) int { return -cmp.Compare(x.Scope, y.Scope) }) // the shop's first
 	for _, lang := range templates.DefaultLanguages() {
 		for _, flow := range claim.Flows() {
-			if _, ok := templates.Default(flow, lang); ok {
+			if _, ok := templates.Default(flow, lang, claim.VoiceCustomer); ok { // and so in the other voice
 				out = append(out, client.Template{Scope: templates.ScopeBuiltIn, Key: flow, Language: lang})
 			}
 		}
@@ -97,7 +97,7 @@ func (a *api) putTemplate(ctx context.Context, in *templateInput) (*body[client.
 		return nil, invalid("template", "reason", "must contain a letter or a digit")
 	}
 	own := place.own(source)
-	if err := templates.Check(place.choose(&own).Source); err != nil {
+	if err := templates.Check(place.in(source.Voice).choose(&own).Source); err != nil {
 		return nil, err
 	}
 	doc, err := json.Marshal(source)
@@ -109,7 +109,11 @@ func (a *api) putTemplate(ctx context.Context, in *templateInput) (*body[client.
 		return nil, err
 	}
 	saved := client.TemplateSource(source)
-	return ok(client.Template{Scope: own.Scope, Key: own.Key, Language: own.Language, Source: &saved}, nil)
+	out := client.Template{Scope: own.Scope, Key: own.Key, Language: own.Language, Source: &saved}
+	if in.Shop != "" {
+		out.Warnings = unusedWarning(place.settings.Voice(), unusedTexts(place.settings.Voice(), []templates.Candidate{own}))
+	}
+	return ok(out, nil)
 }
 
 func (a *api) deleteTemplate(ctx context.Context, in *InTemplate) (*struct{}, error) {
@@ -128,6 +132,9 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 			return nil, invalid("preview", "body", "must be a JSON object with template and claim")
 		}
 	}
+	if v := request.Voice; v != "" && v != claim.VoiceCustomer && v != claim.VoiceAgent {
+		return nil, invalid("preview", "voice", "must be one of customer, agent")
+	}
 	place, err := a.place(ctx, &in.InTemplate)
 	if err != nil {
 		return nil, err
@@ -141,6 +148,7 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 		unsaved := place.own(templates.Source(*request.Template))
 		own = &unsaved
 	}
+	place = place.in(cmp.Or(request.Voice, place.voice))
 	chosen := place.choose(own)
 	ticket, err := templates.Render(c, chosen, templates.PlanInput{
 		Settings: &place.settings, ShopName: place.shopName, Reference: about.Reference(), OtherClaims: about.OtherClaims,
@@ -149,7 +157,7 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 		return nil, err
 	}
 	return ok(client.Ticket{
-		Template: chosen.Name(), Subject: ticket.Subject, Body: ticket.Body, Format: ticket.Format, Note: ticket.Note,
+		Template: chosen.Name(), Voice: place.voice, Subject: ticket.Subject, Body: ticket.Body, Format: ticket.Format, Note: ticket.Note,
 		Tags: ticket.Tags, Evidence: ticket.Evidence,
 	}, nil)
 }
@@ -211,9 +219,11 @@ func sample(key, shop string, r client.PreviewRequest) (*claim.Claim, error) {
 type place struct {
 	shop, shopName string
 	key, language  string
-	settings       claim.Settings
-	stored         []store.StoredTemplate
-	candidates     []templates.Candidate
+	// voice is the one in which conversations open.
+	voice      claim.Voice
+	settings   claim.Settings
+	stored     []store.StoredTemplate
+	candidates []templates.Candidate
 }
 
 func (a *api) place(ctx context.Context, in *InTemplate) (*place, error) {
@@ -233,6 +243,7 @@ func (a *api) place(ctx context.Context, in *InTemplate) (*place, error) {
 		}
 		p.settings, p.shopName = integration.Effective, integration.Name
 	}
+	p.voice = p.settings.Voice()
 	tag, err := language.Parse(cmp.Or(in.Language, p.settings.DefaultLanguage))
 	if err != nil {
 		return nil, invalid("template", "language", "must be a BCP 47 tag such as en or de-CH")
@@ -249,6 +260,13 @@ func (a *api) place(ctx context.Context, in *InTemplate) (*place, error) {
 		p.candidates = append(p.candidates, templates.Candidate{Scope: t.Scope, Key: t.Key, Language: t.Language, Source: source})
 	}
 	return p, nil
+}
+
+// in returns the place for conversations that open in a voice; the customer's if empty.
+func (p *place) in(v claim.Voice) *place {
+	spoken := *p
+	spoken.voice = cmp.Or(v, claim.VoiceCustomer)
+	return &spoken
 }
 
 // own returns source as the place's own template.
@@ -277,7 +295,7 @@ func (p *place) others(own templates.Candidate) []templates.Candidate {
 }
 
 func (p *place) among(candidates []templates.Candidate) templates.Candidate {
-	return templates.Choose(&claim.Claim{Reason: p.key}, []string{p.language}, candidates)
+	return templates.Choose(&claim.Claim{Reason: p.key}, []string{p.language}, p.voice, candidates)
 }
 
 func isSame(a, b templates.Candidate) bool {

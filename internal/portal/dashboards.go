@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,6 +60,9 @@ type dashboardData struct {
 	// Missing is the key of what must be done before there are figures: connection, shared
 	// or mirror.
 	Missing string
+	// Shared says that there are figures of the shop's own claims only, because other shops
+	// use its Dixa organization or did before.
+	Shared bool
 	// MayFix says that the session shows the page on which it can be done.
 	MayFix bool
 	// Fresh says how complete the figures are.
@@ -89,6 +91,7 @@ type filterOption struct{ Value, Label string }
 type figures struct {
 	connection  string
 	definitions map[string]client.KPIDefinition
+	shared      bool
 }
 
 // figures returns the figures that can be asked for. missing says why there are none.
@@ -101,18 +104,14 @@ func (v *visit) figures() (f figures, missing string, err error) {
 		return f, "connection", nil
 	}
 	list, err := v.api.KPIs(v.r.Context(), shop.Connection.ID)
-	var refused *client.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusForbidden {
-		return f, "shared", nil
-	}
-	f = figures{shop.Connection.ID, map[string]client.KPIDefinition{}}
+	f = figures{shop.Connection.ID, map[string]client.KPIDefinition{}, shop.Connection.Shared}
 	for i := range list {
 		f.definitions[list[i].ID] = list[i]
 	}
 	return f, "", err
 }
 
-// board returns the board of the address; the first one if it names none.
+// board returns the board of the address; the first one with tiles if it names none.
 func (v *visit) board() (board, error) {
 	all, err := v.allBoards()
 	if err != nil {
@@ -122,10 +121,7 @@ func (v *visit) board() (board, error) {
 }
 
 func boardIn(all []board, id string) (board, error) {
-	if id == "" {
-		return all[0], nil
-	}
-	i := slices.IndexFunc(all, func(b board) bool { return b.ID == id })
+	i := slices.IndexFunc(all, func(b board) bool { return b.ID == id || id == "" && len(b.Tiles) > 0 })
 	if i < 0 {
 		return board{}, errNotFound
 	}
@@ -154,13 +150,18 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 	if err != nil {
 		return err
 	}
+	if len(b.Tiles) == 0 {
+		missing = "shared"
+	}
 	d := dashboardData{
-		Board: b.ID, Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words), Wall: wall,
+		Board: b.ID, Missing: missing, Shared: f.shared, Selection: selectionOf(q, b, time.Now(), v.words), Wall: wall,
 		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
 	}
 	d.Query, d.Keep = d.Selection.query(), d.Selection.keep(b)
 	for _, other := range all {
-		d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Query})
+		if len(other.Tiles) > 0 || other.Name != "" {
+			d.Boards = append(d.Boards, boardLink{other.ID, v.boardTitle(other), "/portal/dashboards/" + other.ID + "?" + d.Query})
+		}
 	}
 	for _, part := range parts {
 		d.Parts = append(d.Parts, part.name)
@@ -227,7 +228,7 @@ func (v *visit) fillBoard(d *dashboardData, b board, f figures, filters []string
 	}
 	if d.Fresh != nil {
 		d.Importing = d.Fresh.Importing
-		if d.Fresh.NewestAt.IsZero() {
+		if d.Fresh.NewestAt.IsZero() && !f.shared {
 			d.Missing = "mirror"
 		}
 		d.Incomplete = !d.Fresh.NewestAt.IsZero() && d.Fresh.CompleteFrom.After(d.Selection.from)

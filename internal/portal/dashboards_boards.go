@@ -1,6 +1,9 @@
 package portal
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // drawn is the kind of a tile's chart.
 type drawn string
@@ -103,8 +106,9 @@ var boards = []board{
 	}, byConversation, false},
 }
 
-// claimFigure begins the ids of the figures of claims.
-const claimFigure = "claim_"
+// aboutClaims reports whether the tile is about claims. Each shop sees its own, also if its
+// Dixa is shared.
+func (t tile) aboutClaims() bool { return strings.HasPrefix(t.KPI, "claim_") }
 
 // optionsOf returns the figure whose groups are the values that a filter offers.
 func optionsOf(dimension string) string {

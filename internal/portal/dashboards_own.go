@@ -17,7 +17,7 @@ func ownBoard(d claim.Dashboard) board {
 	for _, t := range d.Tiles {
 		b.Tiles = append(b.Tiles, tile{t.KPI, drawn(t.Chart), t.By})
 		filters := byConversation
-		if strings.HasPrefix(t.KPI, claimFigure) {
+		if b.Tiles[len(b.Tiles)-1].aboutClaims() {
 			filters = byClaim
 		}
 		if !slices.Contains(b.Filters, filters[0]) {
@@ -27,14 +27,36 @@ func ownBoard(d claim.Dashboard) board {
 	return b
 }
 
-// allBoards returns the boards for every shop and then those of this one.
+// allBoards returns the boards for every shop and then those of this one. If the shop's
+// Dixa is shared, they have tiles about claims only, and some have none.
 func (v *visit) allBoards() ([]board, error) {
+	all, err := v.savedBoards()
+	if err != nil {
+		return nil, err
+	}
+	shared, err := v.sharesDixa()
+	if shared {
+		for i := range all {
+			all[i].Tiles = slices.DeleteFunc(slices.Clone(all[i].Tiles), func(t tile) bool { return !t.aboutClaims() })
+		}
+	}
+	return all, err
+}
+
+// savedBoards returns the boards with all of their tiles.
+func (v *visit) savedBoards() ([]board, error) {
 	own, err := v.api.Dashboards(v.r.Context(), v.session.Shop)
 	all := slices.Clone(boards)
 	for _, d := range own {
 		all = append(all, ownBoard(d))
 	}
 	return all, err
+}
+
+// sharesDixa reports whether other shops use the shop's Dixa organization or did before.
+func (v *visit) sharesDixa() (bool, error) {
+	shop, err := v.api.Shop(v.r.Context(), v.session.Shop)
+	return err == nil && shop.Connection != nil && shop.Connection.Shared, err
 }
 
 // boardTitle names a board.
@@ -66,6 +88,8 @@ type ownData struct {
 	// Rows are the places of tiles.
 	Rows    []tileRow
 	Options []tileOption
+	// Shared says that only figures of claims are offered, because the Dixa is shared.
+	Shared bool
 }
 
 // tileRow is a place, from 1, with its tile; empty for none.
@@ -89,7 +113,15 @@ func (v *visit) showOwn(status int, id string, f form, chosen []tile) error {
 	for i := range d.Rows {
 		d.Rows[i].Place = i + 1
 	}
+	shared, err := v.sharesDixa()
+	if err != nil {
+		return err
+	}
+	d.Shared = shared
 	offered := catalogue()
+	if shared {
+		offered = slices.DeleteFunc(offered, func(t tile) bool { return !t.aboutClaims() })
+	}
 	for i, t := range chosen {
 		if i < len(d.Rows) {
 			d.Rows[i].Value = t.value()
@@ -110,9 +142,13 @@ func (v *visit) newBoard() error {
 	return v.showOwn(http.StatusOK, "", form{}, nil)
 }
 
-// ownOfAddress returns the shop's board that the address names.
+// ownOfAddress returns the shop's board that the address names, with all of its tiles.
 func (v *visit) ownOfAddress() (board, error) {
-	b, err := v.board()
+	all, err := v.savedBoards()
+	if err != nil {
+		return board{}, err
+	}
+	b, err := boardIn(all, v.r.PathValue("board"))
 	if err == nil && b.Name == "" {
 		err = errNotFound
 	}

@@ -258,5 +258,7 @@ func TestDashboardsWithoutData(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.client.Connect(t.Context(), "other", token)
 	require.NoError(t, err)
-	require.Contains(t, p.get("/portal/dashboards").text, "Your Dixa is shared with other shops")
+	page = p.get("/portal/dashboards/overview")
+	require.Contains(t, page.text, "Your Dixa is shared with other shops")
+	require.NotContains(t, page.text, "<svg")
 }

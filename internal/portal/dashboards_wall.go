@@ -112,6 +112,9 @@ func (v *visit) wall(wall claim.Wall) error {
 	if err != nil {
 		return err
 	}
+	if len(b.Tiles) == 0 {
+		missing = "shared"
+	}
 	d := dashboardData{Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words)}
 	d.Period = d.Selection.text(v)
 	if missing == "" {

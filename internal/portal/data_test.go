@@ -122,10 +122,10 @@ func TestDataOfASharedOrganization(t *testing.T) {
 	p := b.enter(client.NewPortalLink{})
 	seen := p.get("/portal/data")
 	require.Equal(t, http.StatusOK, seen.status)
-	require.Contains(t, seen.text, "is used by several shops")
+	require.Contains(t, seen.text, "Other shops use your Dixa organization too")
 	require.NotContains(t, seen.text, "<form method=\"post\" action=\"/portal/data")
 	again := p.post("/portal/data/sources/new", url.Values{"title": {"mine"}})
-	require.Contains(t, again.text, "is used by several shops")
+	require.Contains(t, again.text, "Other shops use your Dixa organization too")
 }
 
 func TestDataWithARefusedToken(t *testing.T) {

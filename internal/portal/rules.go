@@ -36,6 +36,10 @@ var (
 type settingsData struct {
 	claim.Settings
 	own map[string]json.RawMessage
+	// Speaks is who speaks in the first message. Unused are the texts that speak as the other
+	// side.
+	Speaks claim.Voice
+	Unused []string
 	// Choices are what Dixa has. ChoicesFault says why they are unknown.
 	Choices      claim.Choices
 	ChoicesFault string
@@ -46,7 +50,7 @@ func (d settingsData) Own(member string) bool { return d.own[member] != nil }
 
 func (v *visit) settings(ctx context.Context) (settingsData, error) {
 	integration, err := v.api.Integration(ctx, v.session.Shop)
-	d := settingsData{Settings: integration.Effective, own: map[string]json.RawMessage{}}
+	d := settingsData{Settings: integration.Effective, own: map[string]json.RawMessage{}, Speaks: integration.Effective.Voice(), Unused: v.origins(integration.UnusedTexts)}
 	if err == nil && len(integration.Own) > 0 {
 		err = json.Unmarshal(integration.Own, &d.own)
 	}

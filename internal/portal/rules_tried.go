@@ -16,6 +16,8 @@ type tried struct {
 	Claims, Different int
 	// Rows are the first of them.
 	Rows []triedRow
+	// Unused are the texts that would not be used.
+	Unused []string
 }
 
 // triedRow is a claim that would be different.
@@ -35,7 +37,7 @@ const maxTriedRows = 50
 func (t *tried) More() int { return t.Different - len(t.Rows) }
 
 func (v *visit) triedSettings(p client.SettingsPreview) *tried {
-	t := &tried{Kind: "settings", Claims: p.Claims, Different: len(p.Different)}
+	t := &tried{Kind: "settings", Claims: p.Claims, Different: len(p.Different), Unused: v.origins(p.UnusedTexts)}
 	var choices claim.Choices
 	if slices.ContainsFunc(p.Different, func(d client.OpeningDifference) bool {
 		return d.Is.QueueID != d.Would.QueueID || d.Is.AgentID != d.Would.AgentID

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,9 +31,13 @@ type templateData struct {
 	Exists    bool
 	From      string
 	Inherited client.TemplateSource
-	Form      form
-	NoNote    bool
-	Evidence  []option
+	// Voice is who speaks in the first message of conversations. Unused is the shop's text
+	// if it speaks as the other side; then its subject and message are not used.
+	Voice    claim.Voice
+	Unused   *client.TemplateSource
+	Form     form
+	NoNote   bool
+	Evidence []option
 	// Samples and Claims are what the preview can show, and On is what it shows.
 	Samples, Claims []named
 	On              string
@@ -89,10 +94,26 @@ func (v *visit) newTemplateData(t *client.Template) templateData {
 		Reason: v.reason(reason), Language: v.language(lang), Path: templatePath(reason, lang),
 		Inherited: *t.Inherited, From: v.origin(t.InheritedFrom), On: v.r.FormValue("on"),
 	}
+	d.Voice = cmp.Or(t.Source.Voice, claim.VoiceCustomer)
 	if t.Own != nil {
-		d.Exists, d.Own = true, ownFields(t.Own)
+		d.Exists = true
+		used := *t.Own
+		if !used.SpeaksIn(d.Voice) {
+			d.Unused = t.Own
+			used.Subject, used.Body = "", ""
+		}
+		d.Own = ownFields(&used)
 	}
 	return d
+}
+
+// origins says in words which texts names are.
+func (v *visit) origins(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = v.origin(name)
+	}
+	return out
 }
 
 // origin says in words where an inherited text comes from.
@@ -114,7 +135,7 @@ func (v *visit) saveTemplate() error {
 	}
 	typed := v.typedTemplate(*current.Inherited)
 	reason, lang := v.r.PathValue("reason"), v.templateLanguage()
-	if len(ownFields(&typed)) == 0 && current.Own != nil {
+	if len(ownFields(&typed)) == 0 && current.Own != nil && current.Own.SpeaksIn(cmp.Or(current.Source.Voice, claim.VoiceCustomer)) {
 		return v.inheritTemplate()
 	}
 	if len(ownFields(&typed)) > 0 {

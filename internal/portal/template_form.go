@@ -46,6 +46,9 @@ func (v *visit) typedTemplate(inherited client.TemplateSource) client.TemplateSo
 	if body := v.text("body"); own(body, inherited.Body) != "" || strings.TrimSpace(body) != "" && v.text("format") != format(inherited) {
 		t.Body, t.Format = body, v.text("format")
 	}
+	if t.Subject != "" || t.Body != "" {
+		t.Voice = inherited.Voice // the one in which conversations open
+	}
 	if v.r.PostFormValue("no_note") != "" {
 		t.Note = own(noNote, inherited.Note)
 	}

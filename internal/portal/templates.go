@@ -34,6 +34,10 @@ type templateListData struct {
 	Reasons   []named
 	Languages []named
 	Form      form
+	// Voice is who speaks in the first message of conversations. Unused are the texts that
+	// speak as the other side.
+	Voice  claim.Voice
+	Unused []string
 }
 
 // templateRow are the texts for a reason or flow.
@@ -75,7 +79,11 @@ func (v *visit) templateList() error {
 	if err != nil {
 		return err
 	}
-	d.Rows = v.templateRows(list)
+	integration, err := v.api.Integration(v.r.Context(), v.session.Shop)
+	if err != nil {
+		return err
+	}
+	d.Rows, d.Voice, d.Unused = v.templateRows(list), integration.Effective.Voice(), v.origins(integration.UnusedTexts)
 	for _, reason := range templateReasons() {
 		d.Reasons = append(d.Reasons, v.reason(reason))
 	}

@@ -78,7 +78,7 @@ func (s *Service) compute(ctx context.Context, connectionID string, d kpi.Defini
 // evaluator returns what evaluates a request about a connection, which has the business
 // hours. named are dimensions of which it needs the names beside those of the request.
 func (s *Service) evaluator(ctx context.Context, connectionID string, r kpi.Request, hours kpi.History, named ...kpi.Dimension) (e *kpi.Evaluator, err error) {
-	e = &kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID), Hours: hours}
+	e = &kpi.Evaluator{Source: s.figures(ctx, connectionID), Hours: hours}
 	e.Directory, err = s.directory(ctx, connectionID, r, named)
 	return e, err
 }
@@ -86,7 +86,7 @@ func (s *Service) evaluator(ctx context.Context, connectionID string, r kpi.Requ
 // Verify computes the kept values of a figure of a connection from the rows and compares
 // them. It changes nothing.
 func (s *Service) Verify(ctx context.Context, connectionID string, d kpi.Definition) (kpi.Verification, error) {
-	return (&kpi.Evaluator{Source: s.Store.Mirror.Figures(connectionID)}).Verify(ctx, d)
+	return (&kpi.Evaluator{Source: s.figures(ctx, connectionID)}).Verify(ctx, d)
 }
 
 // directory reads the names and teams that a request needs.

@@ -51,6 +51,16 @@ CREATE TABLE shops (
 );
 CREATE INDEX shops_by_connection ON shops (connection_id);
 
+-- The shops that use a connection or used it before. The organization's data may be about
+-- any of them, until the shop is deleted.
+
+CREATE TABLE connection_shops (
+    connection_id TEXT NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
+    shop          TEXT NOT NULL REFERENCES shops (slug),
+    PRIMARY KEY (connection_id, shop)
+);
+CREATE INDEX connection_shops_by_shop ON connection_shops (shop);
+
 CREATE TABLE templates (
     shop       TEXT NOT NULL,
     key        TEXT NOT NULL,
