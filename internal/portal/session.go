@@ -142,12 +142,15 @@ func (p *Portal) noSession(w http.ResponseWriter, r *http.Request, session claim
 		return
 	}
 	setPolicy(w.Header(), session.AllowedOrigin)
+	key := "ended"
 	if session.ID == "" {
-		if _, err := r.Cookie(p.cookieName()); err == nil && p.overTried(w, r) {
+		if _, err := r.Cookie(p.cookieName()); err != nil {
+			key = "out" // as after signing out
+		} else if p.overTried(w, r) {
 			return
 		}
 	}
-	p.notice(w, r, notice{status: http.StatusUnauthorized, key: "ended", session: session, link: session.RefreshURL})
+	p.notice(w, r, notice{status: http.StatusUnauthorized, key: key, session: session, link: session.RefreshURL})
 }
 
 // overTried counts an attempt with an unknown secret. It answers the request if there were
