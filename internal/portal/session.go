@@ -196,7 +196,8 @@ func (v *visit) redirect(path string) error {
 	return nil
 }
 
-// done sends the person to a page that confirms a command. message is the key of its words.
+// done sends the person to the top of a page that confirms a command: a browser would keep
+// the fragment of the command's address. message is the key of the words.
 func (v *visit) done(path, message string) error {
 	to, err := url.Parse(path)
 	if err != nil {
@@ -205,6 +206,7 @@ func (v *visit) done(path, message string) error {
 	query := to.Query()
 	query.Set("done", message)
 	to.RawQuery = query.Encode()
+	to.Fragment = "top"
 	return v.redirect(to.String())
 }
 
