@@ -93,21 +93,26 @@ type fieldFault struct {
 	Rule, Member string
 }
 
+// templateFaults returns the faults of a text in the order of the form.
 func (v *visit) templateFaults(refused *client.Error) []fieldFault {
-	var out []fieldFault
+	var placed []placedFault
 	for _, e := range refused.Errors {
 		name, index, isEntry := strings.Cut(strings.TrimSuffix(e.Field, "]"), "[")
-		text := v.words.problem(e.Message)
-		switch {
-		case !slices.Contains(templateFields, name):
-			name, text = "", e.Field+": "+text
-		case isEntry && name == "tags":
-			text = v.words.say("problem.entry", following(index), text)
+		field := slices.Index(templateFields, name)
+		if field < 0 {
+			field = len(templateFields)
 		}
-		out = append(out, fieldFault{Field: name, Text: text})
+		f := v.explain(e, field, index)
+		switch f.Field = name; {
+		case field == len(templateFields):
+			f.Field, f.Text = "", e.Field+": "+f.Text
+		case isEntry && name == "tags":
+			f.Text = v.words.say("problem.entry", following(index), f.Text)
+		}
+		placed = append(placed, f)
 	}
-	if len(out) == 0 {
-		out = append(out, fieldFault{Text: v.faultOf(refused)})
+	if len(placed) == 0 {
+		return []fieldFault{{Text: v.faultOf(refused)}}
 	}
-	return out
+	return inOrder(placed)
 }
