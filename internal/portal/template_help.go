@@ -29,11 +29,22 @@ var codes = map[string]string{
 	".Internal.Items": "{{range .Internal.Items}}{{.Quantity}} × {{.Name}} ({{.NetPrice}}) {{end}}",
 }
 
-// placeholders lists what people put into texts. Entries of lists and fixed values for
-// conditions are in the list of all keys only.
+// firstKeys begin the keys that texts use most.
+var firstKeys = []string{".Order.", ".Customer.", ".Description", ".Items"}
+
+// placeholders lists what people put into texts, the most common first. Entries of lists
+// and fixed values for conditions are in the list of all keys only.
 func (v *visit) placeholders() []placeholder {
 	var out []placeholder
-	for _, k := range templates.Keys(v.words.language) {
+	rank := func(k templates.Key) int {
+		if i := slices.IndexFunc(firstKeys, func(first string) bool { return strings.HasPrefix(k.Path, first) }); i >= 0 {
+			return i
+		}
+		return len(firstKeys)
+	}
+	keys := templates.Keys(v.words.language)
+	slices.SortStableFunc(keys, func(a, b templates.Key) int { return rank(a) - rank(b) })
+	for _, k := range keys {
 		code := codes[k.Path]
 		switch {
 		case code == "" && (k.List > 0 || strings.Contains(k.Path, "[]") || strings.HasSuffix(k.Path, ".Key")):

@@ -23,6 +23,13 @@
   };
   localize(document);
 
+  // On narrow screens the list of pages is wider than the window.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) {
+    const pages = here.closest("ul");
+    pages.scrollLeft = here.offsetLeft - pages.offsetLeft - 16;
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const question = event.submitter?.dataset.confirm || form.dataset.confirm;
