@@ -57,10 +57,7 @@ func TestTemplateFaultsAreInOrder(t *testing.T) {
 	refused := p.post(textPath, typed(url.Values{"body": {"{{upper nothing}} {{lower something}}\n{{sort this}}"}}))
 	_, fault, _ := strings.Cut(refused.text, `id="body-fault">`)
 	fault, _, _ = strings.Cut(fault, "</p>")
-	var places []string
-	for _, m := range regexp.MustCompile(`Line \d+, column \d+`).FindAllString(fault, -1) {
-		places = append(places, m)
-	}
+	places := regexp.MustCompile(`Line \d+, column \d+`).FindAllString(fault, -1)
 	require.Equal(t, []string{"Line 1, column 9", "Line 1, column 27", "Line 2, column 3", "Line 2, column 8"}, places)
 
 	one := p.post(textPath, typed(url.Values{"body": {"Your order {{Order Number}}"}}))
