@@ -17,7 +17,10 @@ import (
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/portal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
 )
 
 func TestSetup(t *testing.T) {
@@ -155,6 +158,25 @@ func TestSetupShowsChecksAsTheyEnd(t *testing.T) {
 	}
 	require.NoError(t, seen.Err())
 	require.Contains(t, seen.Text(), "OK")
+	require.True(t, seen.Scan(), "what goes on is sent too")
+	require.Contains(t, seen.Text(), "Checking …")
+}
+
+// Of a short token nothing is shown, and the page says so.
+func TestSetupSaysThatAShortTokenIsHidden(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *api.Options) {
+		dixa := server.New(server.Options{Token: "demo", Limit: server.Limit{Reading: server.LimitOff}})
+		host := httptest.NewServer(dixa)
+		t.Cleanup(func() { host.Close(); dixa.Close() })
+		clients := connection.New(o.Store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
+		o.Onboarding = onboarding.New(onboarding.Options{Store: o.Store, Dixa: clients, PublicURL: o.PublicURL, AutoReplyWait: -1})
+	})
+	saved := b.enter(client.NewPortalLink{}).post("/portal/setup/token", url.Values{"token": {"demo"}})
+	require.Contains(t, saved.text, "The token works")
+	require.Contains(t, saved.text, "Too short to show any of it")
+	require.NotContains(t, saved.text, "<code>…</code>")
+	require.Contains(t, saved.text, "Saved on <time")
 }
 
 // A test that is cut off does not look like one that ended.

@@ -72,6 +72,13 @@ func TestBrowserAsksBeforeWorkIsLost(t *testing.T) {
 	require.Equal(t, page.DialogTypeBeforeunload, <-asked)
 	w.see("API token")
 
+	// Choosing what the preview shows is no work.
+	w.open("/portal/templates/damaged?language=en")
+	w.press("h1") // a person has done something on the page
+	evaluate[chromedp.Void](w, `document.querySelector("#on").dispatchEvent(new Event("change", { bubbles: true }))`)
+	w.press(`nav a[href="/portal/setup"]`)
+	w.see("API token")
+
 	// Saving is not leaving.
 	w.choose("#email_integration_id", server.SeedMailbox)
 	w.press(`form[action$="/settings"] button`)

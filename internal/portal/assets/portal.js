@@ -152,23 +152,25 @@
   }
 
   // The browser asks before the person leaves what was typed and not sent. Forms whose
-  // fields were sent but not saved are marked.
+  // fields were sent but not saved are marked. Fields with data-view choose what is shown.
   const unsaved = new Set(document.querySelectorAll("form[method=post][data-unsaved], form[method=post]:has(.fault)"));
+  let sent = null;
   const typed = (event) => {
     const form = event.target.form;
-    if (form?.method === "post") {
+    if (form?.method === "post" && !event.target.hasAttribute("data-view")) {
       unsaved.add(form);
+      sent = null; // the person has stayed
     }
   };
   document.addEventListener("input", typed);
   document.addEventListener("change", typed);
   document.addEventListener("submit", (event) => {
     if (!event.defaultPrevented) {
-      unsaved.delete(event.target);
+      sent = event.target;
     }
   });
   window.addEventListener("beforeunload", (event) => {
-    if ([...unsaved].some((form) => form.isConnected)) {
+    if ([...unsaved].some((form) => form.isConnected && form !== sent)) {
       event.preventDefault();
     }
   });
