@@ -50,7 +50,7 @@ type PreviewRequest struct {
 	// ClaimID renders for a claim of the shop. It needs the scope [ScopeClaimsRead].
 	ClaimID string `json:"claim_id,omitempty" doc:"Instead of claim: the id of a claim of the shop, which needs the scope claims:read."`
 	// Sample renders for one of the built-in sample claims.
-	Sample string `json:"sample,omitempty" doc:"Instead of claim: the id of a sample claim: sample-full, sample-guest, sample-german or sample-unknown."`
+	Sample string `json:"sample,omitempty" doc:"Instead of claim: the id of a sample claim: sample-full, sample-not-received, sample-german-full, sample-german, sample-guest or sample-unknown."`
 }
 
 // Ticket is a rendered template.

@@ -3,8 +3,11 @@ package templates
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/text/language"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -23,8 +26,8 @@ func Check(s Source) error {
 		return err
 	}
 	for _, c := range append(Samples(), extremes()...) {
-		for _, language := range DefaultLanguages() {
-			in := ViewInput{Language: language}
+		for _, lang := range DefaultLanguages() {
+			in := ViewInput{Language: lang}
 			if c.ID == longest {
 				for i := range 2 * maxOtherClaims {
 					in.OtherClaims = append(in.OtherClaims, claim.OtherClaim{ID: fmt.Sprint(i), State: claim.StateOpen, ConversationID: int64(i)})
@@ -39,8 +42,9 @@ func Check(s Source) error {
 }
 
 // Samples returns the claims that previews show and that every template must render:
-// one with all fields, a guest's with few, a German one about a parcel that did not
-// arrive, and one with an unknown reason. Each call returns new claims.
+// one with all fields and one about a parcel that did not arrive, each in every language
+// of [DefaultLanguages], a guest's with few fields, and one with an unknown reason. Each
+// call returns new claims.
 func Samples() []*claim.Claim {
 	var out []*claim.Claim
 	for _, data := range sampleFiles() {
@@ -51,6 +55,39 @@ func Samples() []*claim.Claim {
 		out = append(out, c)
 	}
 	return out
+}
+
+// SamplesIn returns the [Samples] for texts in a language, the one with all fields first:
+// those in the language, or else in English, and those in none.
+func SamplesIn(lang string) []*claim.Claim {
+	base := func(tag string) string {
+		parsed, err := language.Parse(tag)
+		if err != nil {
+			return ""
+		}
+		b, _ := parsed.Base()
+		return b.String()
+	}
+	want := base(lang)
+	if !slices.Contains(DefaultLanguages(), want) {
+		want = "en"
+	}
+	out := slices.DeleteFunc(Samples(), func(c *claim.Claim) bool { return c.Locale != "" && base(c.Locale) != want })
+	slices.SortStableFunc(out, func(a, b *claim.Claim) int { return len(b.Answers) - len(a.Answers) })
+	return out
+}
+
+// SampleFor returns the sample that fits a text for a reason or flow in a language best.
+func SampleFor(key, lang string) *claim.Claim {
+	samples := SamplesIn(lang)
+	for _, c := range samples {
+		if c.ReasonKey() == key || c.FlowKey() == key {
+			return c
+		}
+	}
+	c := samples[0]
+	c.Reason, c.Flow = key, ""
+	return c
 }
 
 var sampleFiles = sync.OnceValue(func() [][]byte {

@@ -25,7 +25,7 @@ type Key struct {
 
 // Keys lists all keys of templates, with examples in a language of [DefaultLanguages].
 func Keys(language string) []Key {
-	sample := NewView(Samples()[0], ViewInput{ShopName: "Sample Shop", Language: language, OtherClaims: []claim.OtherClaim{{ID: "C-1041", State: claim.StateClosed, ConversationID: 4711}}})
+	sample := NewView(SamplesIn(language)[0], ViewInput{ShopName: "Sample Shop", Language: language, OtherClaims: []claim.OtherClaim{{ID: "C-1041", State: claim.StateClosed, ConversationID: 4711}}})
 	var out []Key
 	var add func(path string, v reflect.Value, internal bool)
 	add = func(path string, v reflect.Value, internal bool) {

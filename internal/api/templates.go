@@ -139,7 +139,7 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 	if err != nil {
 		return nil, err
 	}
-	c, about, err := a.previewed(ctx, in.Shop, place.key, request)
+	c, about, err := a.previewed(ctx, in.Shop, place.key, place.language, request)
 	if err != nil {
 		return nil, err
 	}
@@ -164,11 +164,11 @@ func (a *api) previewTemplate(ctx context.Context, in *templateInput) (*body[cli
 
 // previewed returns the claim for a preview with its record: the shop's own, the given
 // one, or else a sample.
-func (a *api) previewed(ctx context.Context, shop, key string, r client.PreviewRequest) (*claim.Claim, claim.Record, error) {
+func (a *api) previewed(ctx context.Context, shop, key, language string, r client.PreviewRequest) (*claim.Claim, claim.Record, error) {
 	if r.ClaimID != "" {
 		return a.storedClaim(ctx, claim.Ref{Shop: shop, ID: r.ClaimID})
 	}
-	c, err := sample(key, shop, r)
+	c, err := sample(key, language, shop, r)
 	if err != nil {
 		return nil, claim.Record{}, err
 	}
@@ -195,23 +195,21 @@ func (a *api) mayReadClaims(ctx context.Context) error {
 	return nil
 }
 
-// sample returns the given claim, the named sample, or else a sample for the reason.
-func sample(key, shop string, r client.PreviewRequest) (*claim.Claim, error) {
+// sample returns the given claim, the named sample, or else a sample for the reason in
+// the language.
+func sample(key, language, shop string, r client.PreviewRequest) (*claim.Claim, error) {
 	if len(r.Claim) > 0 && string(r.Claim) != "null" {
 		return claim.Decode(r.Claim, shop)
 	}
-	samples := templates.Samples()
-	for _, c := range samples {
-		if r.Sample == "" && (c.ReasonKey() == key || c.FlowKey() == key) || c.ID == r.Sample {
+	if r.Sample == "" {
+		return templates.SampleFor(key, language), nil
+	}
+	for _, c := range templates.Samples() {
+		if c.ID == r.Sample {
 			return c, nil
 		}
 	}
-	if r.Sample != "" {
-		return nil, invalid("preview", "sample", "is not a sample claim")
-	}
-	c := *samples[0]
-	c.Reason, c.Flow = key, ""
-	return &c, nil
+	return nil, invalid("preview", "sample", "is not a sample claim")
 }
 
 // place locates a template: the shop or the platform, the reason and the language,

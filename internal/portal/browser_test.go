@@ -63,11 +63,17 @@ func (b *bench) window(width int64, theme string) *tab {
 	ctx, cancel = context.WithTimeout(ctx, 20*time.Minute)
 	b.Cleanup(cancel)
 	t := &tab{b, ctx}
-	_, err = chromedp.Call(ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
-	require.NoError(b, err)
+	t.resize(width)
 	_, err = chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
 	require.NoError(b, err)
 	return t
+}
+
+// resize changes the width of the window.
+func (t *tab) resize(width int64) {
+	t.Helper()
+	_, err := chromedp.Call(t.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 1})
+	require.NoError(t, err)
 }
 
 func (t *tab) run(steps ...chromedp.Action[chromedp.Void]) {

@@ -70,13 +70,14 @@ func TestClaimIsShownWithItsContext(t *testing.T) {
 	require.Contains(t, german, "Beschädigt")
 
 	for _, path := range []string{
-		"c-9", "..", "%2e%2e", "c-1%2f..%2f..", "%2e%2e%2facme", "-", "c-1/retry", "c-1?messages=%21",
+		"c-9", "..", "%2e%2e", "c-1%2f..%2f..", "%2e%2e%2facme", "-", "c-9/retry", "c-1?messages=%21",
 	} {
 		missing := p.get("/portal/claims/" + path)
 		if path != ".." { // the browser itself goes up
 			require.Equal(t, http.StatusNotFound, missing.status, path)
 		}
 	}
+	require.Equal(t, "/portal/claims/c-1", p.get("/portal/claims/c-1/retry").url.Path, "a command leads to its page")
 	for _, path := range []string{"c-9/retry", "c-9/abandon", "%2e%2e/retry", "c-9/link", "c-9/messages"} {
 		form := url.Values{"conversation_id": {"1"}, "kind": {"note"}, "note": {"x"}, "key": {"k"}}
 		require.Equal(t, http.StatusNotFound, p.post("/portal/claims/"+path, form).status, path)

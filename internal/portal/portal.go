@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -97,12 +98,15 @@ func New(o Options) (*Portal, error) {
 		return nil, fmt.Errorf("create the portal: %w", err)
 	}
 	sameOrigin.SetDenyHandler(http.HandlerFunc(p.denyCrossOrigin))
-	p.handler = p.logged(p.recovered(p.protected(sameOrigin.Handler(p.mux))))
+	p.handler = p.logged(p.recovered(p.protected(sameOrigin.Handler(p.pagesOfCommands(p.mux)))))
 	return p, nil
 }
 
 // ServeHTTP implements [http.Handler].
 func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// everythingElse is the pattern of the addresses that no other serves.
+const everythingElse = "/portal/"
 
 // routes is the index of the portal.
 func (p *Portal) routes() {
@@ -117,7 +121,7 @@ func (p *Portal) routes() {
 	p.mux.HandleFunc("GET /portal/{$}", p.inSession("", "", (*visit).home))
 	p.mux.HandleFunc("POST /portal/leave", p.inSession("", "", (*visit).leave))
 	p.mux.HandleFunc(livePattern, p.serveNews())
-	p.mux.HandleFunc("/portal/", p.inSession("", "", (*visit).nothingHere))
+	p.mux.HandleFunc(everythingElse, p.inSession("", "", (*visit).nothingHere))
 
 	p.operatorRoutes()
 	p.setupRoutes()
@@ -127,6 +131,36 @@ func (p *Portal) routes() {
 	p.endpointRoutes()
 	p.dataRoutes()
 	p.dashboardRoutes()
+}
+
+// pagesOfCommands leads a person who opens the address of a command, which stays in the
+// browser after a refused form, to the page that the command belongs to: the next address
+// above that shows something. next answers everything else.
+func (p *Portal) pagesOfCommands(next http.Handler) http.Handler {
+	route := func(method, path string) string {
+		_, pattern := p.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+		return strings.TrimPrefix(pattern, method+" ")
+	}
+	shows := func(path string) bool { return route(http.MethodGet, path) != everythingElse }
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		command := route(http.MethodPost, r.URL.Path)
+		read := route(http.MethodGet, r.URL.Path)
+		// A command such as imports/retry is not the import named retry.
+		isCommand := command != everythingElse && command != "" && (read == everythingElse || strings.Count(read, "{") > strings.Count(command, "{"))
+		if r.Method != http.MethodGet || !isCommand {
+			next.ServeHTTP(w, r)
+			return
+		}
+		above := path.Dir(r.URL.Path)
+		for above != "/portal" && !shows(above) {
+			above = path.Dir(above)
+		}
+		if above == "/portal" {
+			above += "/"
+		}
+		to := url.URL{Path: above, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	})
 }
 
 // pageRoute is a line of the index of pages.

@@ -9,12 +9,16 @@ import (
 	"github.com/claimflow/claimflow/client"
 )
 
-// problems are the messages of the API about fields that the portal says in its own
-// words, with what they name.
-var problems = []struct {
+// wording is a text of the API and the key of the portal's own words for it. What the
+// pattern captures are the arguments of the words.
+type wording struct {
 	pattern *regexp.Regexp
 	key     string
-}{
+}
+
+// problems are the messages of the API about fields that the portal says in its own
+// words, with what they name.
+var problems = []wording{
 	{regexp.MustCompile(`^unknown key (\S+); .*$`), "problem.key"},
 	{regexp.MustCompile(`^the function "(.+)" is not available: .*$`), "problem.function"},
 	{regexp.MustCompile(`^(\S+) is available only in the internal note, .*$`), "problem.internal"},
@@ -54,17 +58,22 @@ func (w words) problem(message string) string {
 		}
 		return w.say("problem.place", m[1], m[2], w.problem(m[3]))
 	}
-	message = strings.TrimSuffix(message, ".")
-	for _, p := range problems {
-		if m := p.pattern.FindStringSubmatch(message); m != nil {
+	text, _ := w.reworded(problems, strings.TrimSuffix(message, "."))
+	return text
+}
+
+// reworded says a text of the API in the portal's words, and with which key, or returns it.
+func (w words) reworded(wordings []wording, text string) (string, string) {
+	for _, p := range wordings {
+		if m := p.pattern.FindStringSubmatch(text); m != nil {
 			args := make([]any, len(m)-1)
 			for i, part := range m[1:] {
 				args[i] = part
 			}
-			return w.say(p.key, args...)
+			return w.say(p.key, args...), p.key
 		}
 	}
-	return message
+	return text, ""
 }
 
 // following returns the number after an index, as people count.
@@ -84,21 +93,26 @@ type fieldFault struct {
 	Rule, Member string
 }
 
+// templateFaults returns the faults of a text in the order of the form.
 func (v *visit) templateFaults(refused *client.Error) []fieldFault {
-	var out []fieldFault
+	var placed []placedFault
 	for _, e := range refused.Errors {
 		name, index, isEntry := strings.Cut(strings.TrimSuffix(e.Field, "]"), "[")
-		text := v.words.problem(e.Message)
-		switch {
-		case !slices.Contains(templateFields, name):
-			name, text = "", e.Field+": "+text
-		case isEntry && name == "tags":
-			text = v.words.say("problem.entry", following(index), text)
+		field := slices.Index(templateFields, name)
+		if field < 0 {
+			field = len(templateFields)
 		}
-		out = append(out, fieldFault{Field: name, Text: text})
+		f := v.explain(e, field, index)
+		switch f.Field = name; {
+		case field == len(templateFields):
+			f.Field, f.Text = "", e.Field+": "+f.Text
+		case isEntry && name == "tags":
+			f.Text = v.words.say("problem.entry", following(index), f.Text)
+		}
+		placed = append(placed, f)
 	}
-	if len(out) == 0 {
-		out = append(out, fieldFault{Text: v.faultOf(refused)})
+	if len(placed) == 0 {
+		return []fieldFault{{Text: v.faultOf(refused)}}
 	}
-	return out
+	return inOrder(placed)
 }

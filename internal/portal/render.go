@@ -184,7 +184,7 @@ func (v *visit) showGrowing(name string, data view, patience time.Duration) {
 func (v *visit) flush() { _ = http.NewResponseController(v.w).Flush() } // the browser may have gone
 
 // events are what the platform's page is told after a command.
-var events = map[string]string{"connected": "connected", "enabled": "enabled", "disabled": "disabled"}
+var events = map[string]string{"connected": "connected", "reconnected": "connected", "enabled": "enabled", "disabled": "disabled"}
 
 // notice is a page without a session.
 type notice struct {

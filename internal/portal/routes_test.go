@@ -80,3 +80,43 @@ func (b *bench) actions() (all []string) {
 	}
 	return all
 }
+
+// The address of a command leads to the page of the command, which changes nothing.
+func TestAddressesOfCommandsLeadToTheirPages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	p := b.enter(client.NewPortalLink{})
+	p.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	actions := b.actions()
+	commands := map[string]string{"/portal/leave": "/portal/", "/portal/language": "/portal/"}
+	reads := map[string]bool{}
+	b.pages.Routes(func(_ claim.PortalPage, pattern string, _ claim.PortalCapability) {
+		if path, is := strings.CutPrefix(pattern, "GET "); is {
+			reads[wildcard.ReplaceAllString("/portal/"+path, "x")] = true
+		}
+	})
+	b.pages.Routes(func(_ claim.PortalPage, pattern string, _ claim.PortalCapability) {
+		path, is := strings.CutPrefix(pattern, "POST ")
+		if path = wildcard.ReplaceAllString("/portal/"+path, "x"); is && !reads[path] {
+			commands[path] = ""
+		}
+	})
+	require.Greater(t, len(commands), 20)
+	for path, page := range commands {
+		answer := p.get(path + "?language=en")
+		require.Equal(t, http.StatusSeeOther, answer.status, path)
+		to, err := url.Parse(answer.header.Get("Location"))
+		require.NoError(t, err)
+		require.Equal(t, "language=en", to.RawQuery)
+		require.True(t, strings.HasPrefix(path, to.Path), "%s leads to %s", path, to.Path)
+		if page == "" {
+			require.True(t, reads[to.Path], "%s leads to %s", path, to.Path)
+		} else {
+			require.Equal(t, page, to.Path)
+		}
+	}
+	require.Equal(t, actions, b.actions())
+	require.Equal(t, "/portal/setup", p.get("/portal/setup/token").header.Get("Location"))
+	require.Equal(t, http.StatusNotFound, p.get("/portal/setup/nothing").status)
+}

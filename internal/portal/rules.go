@@ -197,7 +197,9 @@ func (v *visit) changeSettings(patch map[string]any, fields []string, put func(*
 				others = append(others, f.Text)
 			}
 		}
-		typed.Summary = strings.Join(others, " ")
+		if typed.Summary = strings.Join(others, " "); typed.Summary == "" {
+			typed.Summary = v.words.say("rules.refused")
+		}
 		return v.showRules(http.StatusUnprocessableEntity, func(d *rulesData) { put(d, typed, nil) })
 	}
 	if result == nil {

@@ -174,26 +174,45 @@ func splitWords(text string) []string {
 }
 
 // tickable lists known words with those that are chosen ticked, and other chosen words
-// after them.
+// after them. Words with the same name are one choice, unless only some of them are chosen:
+// then each is one, with the word itself.
 func tickable(known, chosen []string, name func(string) named) []option {
 	is := func(key string) bool {
 		return slices.ContainsFunc(chosen, func(c string) bool { return claim.NormalizeKey(c) == key })
 	}
-	var out []option
-	names := map[string]int{}
+	same := map[string][]string{}
 	for _, key := range known {
-		out = append(out, option{name(key), is(key)})
-		names[name(key).Name]++
+		same[name(key).Name] = append(same[name(key).Name], key)
 	}
-	for i := range out {
-		if names[out[i].Name] > 1 {
-			out[i].Name += " (" + out[i].ID + ")"
+	var out []option
+	for _, key := range known {
+		n := name(key)
+		keys := same[n.Name]
+		ticked := len(slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return !is(k) }))
+		switch {
+		case ticked != 0 && ticked != len(keys):
+			out = append(out, option{named{key, n.Name + " (" + key + ")"}, is(key)})
+		case key == keys[0]:
+			out = append(out, option{named{strings.Join(keys, ","), n.Name}, ticked > 0})
 		}
 	}
 	for _, other := range chosen {
 		if key := claim.NormalizeKey(other); !slices.Contains(known, key) {
 			out = append(out, option{named{other, name(key).Name}, true})
 		}
+	}
+	return out
+}
+
+// untied returns the words of choices that stand for several known words each.
+func untied(choices, known []string) []string {
+	out := []string{}
+	for _, choice := range choices {
+		words := strings.Split(choice, ",")
+		if slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(known, w) }) {
+			words = []string{choice}
+		}
+		out = append(out, words...)
 	}
 	return out
 }

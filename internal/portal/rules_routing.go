@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/claimflow/claimflow/claim"
@@ -79,7 +80,7 @@ func (v *visit) typedRoute() claim.RoutingRule {
 	r := claim.RoutingRule{
 		Name: value("name"),
 		When: claim.RouteWhen{
-			Reason: append(v.list("reason"), splitWords(value("other_reason"))...),
+			Reason: append(untied(v.list("reason"), claim.Reasons()), splitWords(value("other_reason"))...),
 			Flow:   v.list("flow"), Phase: v.list("phase"),
 			Language: splitWords(value("language")), Country: splitWords(value("country")),
 			MinValue: claim.Amount(amount(value("min_value"))), MaxValue: claim.Amount(amount(value("max_value"))),
@@ -127,7 +128,7 @@ func (d *routingData) edit(v *visit, r claim.RoutingRule) {
 	case r.Then.AgentID != "":
 		d.Form.Values["target"] = "agent:" + r.Then.AgentID
 	}
-	d.Reasons = tickable(claim.Reasons(), r.When.Reason, v.reason)
+	d.Reasons = tickable(claim.Reasons(), r.When.Reason, v.singleReason)
 	d.Flows = tickable(claim.Flows(), r.When.Flow, v.reason)
 	d.Phases = tickable(claim.Phases(), r.When.Phase, v.phase)
 	d.Choices.Mailboxes = withChosen(d.Choices.Mailboxes, r.Then.EmailIntegrationID)
@@ -151,10 +152,11 @@ func (v *visit) routeWhen(w *claim.RouteWhen) []string {
 		for i, word := range words {
 			names[i] = name(word).Name
 		}
-		out = append(out, v.words.say("rules.when."+key, strings.Join(names, ", ")))
+		slices.Sort(names)
+		out = append(out, v.words.say("rules.when."+key, strings.Join(slices.Compact(names), ", ")))
 	}
 	plain := func(s string) named { return named{s, s} }
-	add("reason", w.Reason, v.reason)
+	add("reason", w.Reason, v.singleReason)
 	add("flow", w.Flow, v.reason)
 	add("phase", w.Phase, v.phase)
 	add("language", w.Language, v.language)

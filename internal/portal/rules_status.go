@@ -33,13 +33,18 @@ func (v *visit) statusRules() error {
 	if err != nil {
 		return err
 	}
-	return v.showStatusRules(http.StatusOK, settings, ruleDraft[claim.StatusRule]{Rules: savedStatusRules(settings), Open: -1}, func(*statusData) {})
+	return v.showStatusRules(http.StatusOK, settings, ruleDraft[claim.StatusRule]{Rules: v.savedStatusRules(settings), Open: -1}, func(*statusData) {})
 }
 
-// savedStatusRules returns the rules that apply.
-func savedStatusRules(s settingsData) []claim.StatusRule {
+// savedStatusRules returns the rules that apply. The standard ones have names in the
+// person's language.
+func (v *visit) savedStatusRules(s settingsData) []claim.StatusRule {
 	if len(s.StatusRules) == 0 {
-		return claim.DefaultStatusRules(s.Tag)
+		rules := claim.DefaultStatusRules(s.Tag)
+		for i := range rules {
+			rules[i].Name = v.words.term("rules.standard", rules[i].Name)
+		}
+		return rules
 	}
 	return s.StatusRules
 }
@@ -77,7 +82,7 @@ func (v *visit) editStatusRules() error {
 		})
 	}
 	if result == nil {
-		return v.done("rules/status", "saved")
+		return v.done("rules/status", "status_rules_saved")
 	}
 	return v.showStatusRules(http.StatusOK, settings, draft, func(d *statusData) { d.Tried = result })
 }
@@ -132,14 +137,24 @@ func (v *visit) showStatusRules(status int, settings settingsData, draft ruleDra
 			d.States = append(d.States, option{named{string(s), v.state(s)}, slices.Contains(r.When.State, s)})
 		}
 	}
-	d.Unsaved = !isSame(draft.Rules, savedStatusRules(settings))
+	d.Unsaved = !isSame(draft.Rules, v.savedStatusRules(settings))
 	change(&d)
 	v.show(status, "rules", view{Title: v.words.say("rules.status"), Data: d})
 	return nil
 }
 
 // state says a claim's state in words.
-func (v *visit) state(s claim.State) string { return v.words.say("rules.state." + string(s)) }
+func (v *visit) state(s claim.State) string { return v.words.say("state." + string(s)) }
+
+// status says a status of the owner's system in words, with the system's own word unless
+// that is the same.
+func (v *visit) status(word string) string {
+	name := v.words.term("status", word)
+	if strings.EqualFold(name, word) {
+		return name
+	}
+	return name + " (" + word + ")"
+}
 
 // statusWhen says in words when a rule applies.
 func (v *visit) statusWhen(w *claim.StatusWhen) []string {
@@ -162,7 +177,7 @@ func (v *visit) statusWhen(w *claim.StatusWhen) []string {
 
 // statusThen says in words what a rule reports.
 func (v *visit) statusThen(t claim.StatusThen) []string {
-	out := []string{v.words.say("rules.then.status", t.Status)}
+	out := []string{v.words.say("rules.then.status", v.status(t.Status))}
 	if t.Conflict {
 		out = append(out, v.words.say("rules.then.conflict"))
 	}

@@ -81,10 +81,15 @@ func (v *visit) orNone(text string) string {
 
 func (v *visit) triedStatusRules(p client.StatusRulesPreview) *tried {
 	t := &tried{Kind: "status", Claims: p.Claims, Different: len(p.Different)}
+	inTurn := func(statuses []string) string {
+		names := make([]string, len(statuses))
+		for i, s := range statuses {
+			names[i] = v.status(s)
+		}
+		return v.orNone(strings.Join(names, " → "))
+	}
 	for _, d := range p.Different[:min(len(p.Different), maxTriedRows)] {
-		t.Rows = append(t.Rows, triedRow{d.ClaimID, v.state(d.State), []triedChange{{
-			v.words.say("rules.tried.statuses"), v.orNone(strings.Join(d.Is, " → ")), v.orNone(strings.Join(d.Would, " → ")),
-		}}})
+		t.Rows = append(t.Rows, triedRow{d.ClaimID, v.state(d.State), []triedChange{{v.words.say("rules.tried.statuses"), inTurn(d.Is), inTurn(d.Would)}}})
 	}
 	return t
 }

@@ -142,12 +142,15 @@ func (p *Portal) noSession(w http.ResponseWriter, r *http.Request, session claim
 		return
 	}
 	setPolicy(w.Header(), session.AllowedOrigin)
+	key := "ended"
 	if session.ID == "" {
-		if _, err := r.Cookie(p.cookieName()); err == nil && p.overTried(w, r) {
+		if _, err := r.Cookie(p.cookieName()); err != nil {
+			key = "out" // as after signing out
+		} else if p.overTried(w, r) {
 			return
 		}
 	}
-	p.notice(w, r, notice{status: http.StatusUnauthorized, key: "ended", session: session, link: session.RefreshURL})
+	p.notice(w, r, notice{status: http.StatusUnauthorized, key: key, session: session, link: session.RefreshURL})
 }
 
 // overTried counts an attempt with an unknown secret. It answers the request if there were
@@ -193,7 +196,8 @@ func (v *visit) redirect(path string) error {
 	return nil
 }
 
-// done sends the person to a page that confirms a command. message is the key of its words.
+// done sends the person to the top of a page that confirms a command: a browser would keep
+// the fragment of the command's address. message is the key of the words.
 func (v *visit) done(path, message string) error {
 	to, err := url.Parse(path)
 	if err != nil {
@@ -202,6 +206,7 @@ func (v *visit) done(path, message string) error {
 	query := to.Query()
 	query.Set("done", message)
 	to.RawQuery = query.Encode()
+	to.Fragment = "top"
 	return v.redirect(to.String())
 }
 

@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/claimflow/claimflow/claim"
+	"github.com/claimflow/claimflow/client"
 )
 
 func (p *Portal) setupRoutes() {
@@ -102,16 +104,48 @@ func notReady(in *claim.Integration) string {
 	}
 }
 
+// saveToken saves a token. Blanks around it come from copying and are no part of it.
 func (v *visit) saveToken() error {
-	_, err := v.api.Connect(v.r.Context(), v.session.Shop, v.r.PostFormValue("token"))
+	token := strings.TrimSpace(v.r.PostFormValue("token"))
+	_, err := v.api.Connect(v.r.Context(), v.session.Shop, token)
 	if err == nil {
 		v.kept.forget(v.session.Shop)
+		integration, err := v.api.Integration(v.r.Context(), v.session.Shop)
+		if err != nil {
+			return err
+		}
+		if integration.Effective.EmailIntegrationID != "" {
+			return v.done("setup", "reconnected")
+		}
 		return v.done("setup", "connected")
 	}
 	// A token is never shown again, not even the one that was refused.
 	return v.refusedForm(err, nil, func(f form) error {
+		f.Summary = v.tokenFault(err, token, f.Summary)
 		return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Token = f })
 	})
+}
+
+// tokenFault says what was pasted instead of a token, as far as that can be seen without
+// showing it. Other faults are said as they are.
+func (v *visit) tokenFault(err error, pasted, fault string) string {
+	malformed, refused := client.HasCode(err, client.CodeTokenMalformed), client.HasCode(err, client.CodeTokenRefused)
+	switch {
+	case malformed && pasted == "":
+		return v.words.say("setup.token.empty")
+	case malformed && len(strings.Fields(pasted)) > 1:
+		return v.words.say("setup.token.blanks")
+	case malformed:
+		return v.words.say("setup.token.characters")
+	case refused && (strings.HasPrefix(pasted, "https://") || strings.HasPrefix(pasted, "http://")):
+		return v.words.say("setup.token.address")
+	case refused && strings.Contains(pasted, "@"):
+		return v.words.say("setup.token.email")
+	case refused:
+		return v.words.say("setup.token.refused", utf8.RuneCountInString(pasted))
+	default:
+		return fault
+	}
 }
 
 func (v *visit) disconnect() error {
@@ -133,14 +167,28 @@ func (v *visit) saveSettings() error {
 			patch[name] = nil // inherited again
 		}
 	}
+	before, err := v.api.Integration(v.r.Context(), v.session.Shop)
+	if err != nil {
+		return err
+	}
+	if patch[fields[0]] == nil && before.Effective.EmailIntegrationID == "" { // none would be inherited either
+		return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) {
+			d.Settings.Values["default_agent_id"] = v.r.PostFormValue("default_agent_id")
+			d.Settings.Faults = map[string]string{fields[0]: v.words.say("setup.mailbox.missing")}
+		})
+	}
 	body, err := json.Marshal(patch)
 	if err != nil {
 		return err
 	}
-	if _, err := v.api.UpdateSettings(v.r.Context(), v.session.Shop, body); err != nil {
+	after, err := v.api.UpdateSettings(v.r.Context(), v.session.Shop, body)
+	if err != nil {
 		return v.refusedForm(err, fields, func(f form) error {
 			return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Settings = f })
 		})
+	}
+	if after.Effective.EmailIntegrationID == "" {
+		return v.done("setup", "saved_without_mailbox")
 	}
 	return v.done("setup", "saved")
 }

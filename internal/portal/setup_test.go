@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,10 @@ import (
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 	"github.com/claimflow/claimflow/internal/api"
+	"github.com/claimflow/claimflow/internal/onboarding"
 	"github.com/claimflow/claimflow/internal/portal"
+	"github.com/claimflow/claimflow/internal/todixa/connection"
+	"github.com/claimflow/claimflow/store"
 )
 
 func TestSetup(t *testing.T) {
@@ -28,21 +32,27 @@ func TestSetup(t *testing.T) {
 
 	b.dixa.Revoke("revoked-token-0123456789")
 	for given, words := range map[string]string{
-		" " + token:                "Paste only the token",
-		"":                         "Paste only the token",
-		"revoked-token-0123456789": "Dixa does not accept this token",
+		"":                         "Paste the token here first",
+		" \t ":                     "Paste the token here first",
+		"Token: demo-token":        "Paste only the token",
+		token + " " + token:        "Paste only the token",
+		"tokeñ-0123456789":         "characters that no token has",
+		"ada@acme.example":         "This is an email address",
+		"https://acme.dixa.com/x":  "This is the address of a page",
+		"revoked-token-0123456789": "You pasted 24 characters",
 	} {
 		refused := p.post("/portal/setup/token", url.Values{"token": {given}})
 		require.Equal(t, http.StatusUnprocessableEntity, refused.status, given)
 		require.Contains(t, refused.text, words, given)
-		if given != "" {
+		if strings.TrimSpace(given) != "" {
 			require.NotContains(t, refused.text, given, "a token is never shown")
 		}
 	}
 
-	saved := p.post("/portal/setup/token", url.Values{"token": {token}})
-	require.Equal(t, http.StatusOK, saved.status)
-	require.Contains(t, saved.text, "The token works")
+	saved := p.post("/portal/setup/token", url.Values{"token": {" \u00a0" + token + " \r\n"}})
+	require.Equal(t, http.StatusOK, saved.status, "blanks around a token come from copying")
+	require.Contains(t, saved.text, "The token works. Next, choose a mailbox")
+	require.Contains(t, saved.text, `<meta name="claimflow-event" content="connected">`)
 	require.Contains(t, saved.text, "dix…4f2a")
 	require.NotContains(t, saved.text, token)
 	require.Contains(t, saved.text, "Save a mailbox first")
@@ -55,8 +65,16 @@ func TestSetup(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 	require.Contains(t, refused.text, `id="email_integration_id-fault"`)
 
-	saved = p.post("/portal/setup/settings", url.Values{"email_integration_id": {server.SeedMailbox}, "default_agent_id": {""}})
+	refused = p.post("/portal/setup/settings", url.Values{"email_integration_id": {""}, "default_agent_id": {server.SeedAgentAnna}})
+	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
+	require.Contains(t, refused.text, `id="email_integration_id-fault">Choose a mailbox`)
+	require.Contains(t, refused.text, `<option value="`+server.SeedAgentAnna+`" selected>`, "what was chosen stays")
+
+	saved = p.post("/portal/setup/settings", url.Values{"email_integration_id": {server.SeedMailbox}, "default_agent_id": {server.SeedAgentAnna}})
 	require.Contains(t, saved.text, "Saved.")
+	again := p.post("/portal/setup/token", url.Values{"token": {token}})
+	require.Contains(t, again.text, "The token works. Your mailbox")
+	require.Contains(t, again.text, `<meta name="claimflow-event" content="connected">`)
 	on := p.post("/portal/setup/enable", nil)
 	require.Contains(t, on.text, "Dixa is on.")
 	require.Contains(t, on.text, `<meta name="claimflow-event" content="enabled">`)
@@ -68,9 +86,18 @@ func TestSetup(t *testing.T) {
 	tested := p.post("/portal/setup/test", url.Values{"email": {"me@acme.example"}})
 	require.Equal(t, http.StatusOK, tested.status, tested.text)
 	require.Contains(t, tested.text, "Results of the test")
-	require.Regexp(t, `<tr><th scope="row">close it</th>.*OK`, tested.text)
+	require.Regexp(t, `<tr><th scope="row">Close the conversation</th>.*OK`, tested.text)
 	require.Contains(t, tested.text, "Everything works.")
 	require.Contains(t, tested.text, "</html>")
+	require.NotContains(t, tested.text, server.SeedAgentAnna, "people see names")
+	p.post("/portal/language", url.Values{"language": {"de"}})
+	tested = p.post("/portal/setup/test", url.Values{"email": {"me@acme.example"}})
+	for _, row := range regexp.MustCompile(`(?s)<tr><th scope="row">(.*?)</th>.*?</td><td[^>]*>(.*?)</td>`).FindAllStringSubmatch(tested.text, -1) {
+		for _, words := range row[1:] {
+			require.NotRegexp(t, `(?i)\b(the|a|it|is|as|in the|allowed|written|closed|tagged|sent|read)\b`, words, "every check is in German")
+		}
+	}
+	p.post("/portal/language", url.Values{"language": {"en"}})
 	tested = p.post("/portal/setup/test", url.Values{"email": {"nobody"}})
 	require.Equal(t, http.StatusUnprocessableEntity, tested.status)
 	require.Contains(t, tested.text, `id="email-fault"`)
@@ -88,6 +115,24 @@ func TestSetup(t *testing.T) {
 	require.Nil(t, in.Connection)
 	require.False(t, in.Enabled)
 	require.Equal(t, server.SeedMailbox, in.Effective.EmailIntegrationID, "the settings stay")
+	cleared := p.post("/portal/setup/settings", url.Values{"email_integration_id": {""}, "default_agent_id": {""}})
+	require.Contains(t, cleared.text, "No mailbox is chosen now")
+}
+
+// Who signed out is not told of a session that ran out.
+func TestSignedOutIsNotRunOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := b.enter(client.NewPortalLink{})
+	require.Contains(t, p.post("/portal/leave", nil).text, "You are signed out")
+	after := p.get("/portal/setup")
+	require.Equal(t, http.StatusUnauthorized, after.status)
+	require.Contains(t, after.text, "You are not signed in")
+	require.NotContains(t, after.text, "30 minutes")
+
+	p = b.enter(client.NewPortalLink{})
+	b.later(31 * time.Minute)
+	require.Contains(t, p.get("/portal/setup").text, "Your session has ended")
 }
 
 // The page shows a check while Dixa has not answered the next call.
@@ -108,11 +153,30 @@ func TestSetupShowsChecksAsTheyEnd(t *testing.T) {
 	defer func() { require.NoError(t, page.Body.Close()) }()
 	require.Equal(t, "no", page.Header.Get("X-Accel-Buffering"))
 	seen := bufio.NewScanner(page.Body)
-	for seen.Scan() && !strings.Contains(seen.Text(), `<th scope="row">tag it</th>`) {
+	for seen.Scan() && !strings.Contains(seen.Text(), `<th scope="row">Add a tag</th>`) {
 		require.NotContains(t, seen.Text(), "</table>")
 	}
 	require.NoError(t, seen.Err())
 	require.Contains(t, seen.Text(), "OK")
+	require.True(t, seen.Scan(), "what goes on is sent too")
+	require.Contains(t, seen.Text(), "Checking …")
+}
+
+// Of a short token nothing is shown, and the page says so.
+func TestSetupSaysThatAShortTokenIsHidden(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *api.Options) {
+		dixa := server.New(server.Options{Token: "demo", Limit: server.Limit{Reading: server.LimitOff}})
+		host := httptest.NewServer(dixa)
+		t.Cleanup(func() { host.Close(); dixa.Close() })
+		clients := connection.New(o.Store, connection.Options{BaseURL: host.URL + "/v1/", Limits: store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second}})
+		o.Onboarding = onboarding.New(onboarding.Options{Store: o.Store, Dixa: clients, PublicURL: o.PublicURL, AutoReplyWait: -1})
+	})
+	saved := b.enter(client.NewPortalLink{}).post("/portal/setup/token", url.Values{"token": {"demo"}})
+	require.Contains(t, saved.text, "The token works")
+	require.Contains(t, saved.text, "Too short to show any of it")
+	require.NotContains(t, saved.text, "<code>…</code>")
+	require.Contains(t, saved.text, "Saved on <time")
 }
 
 // A test that is cut off does not look like one that ended.

@@ -43,6 +43,9 @@ type templateData struct {
 	On              string
 	Preview         ticketPreview
 	Keys            []keyHelp
+	Placeholders    []placeholder
+	// Unsaved says that the form shows what a person typed and did not save.
+	Unsaved bool
 }
 
 // option is a checkbox.
@@ -245,7 +248,7 @@ func (v *visit) claimsToPreview() ([]claim.Record, error) {
 
 // showTemplate shows the page of a text.
 func (v *visit) showTemplate(status int, d templateData) error {
-	for _, c := range templates.Samples() {
+	for _, c := range templates.SamplesIn(d.Language.ID) {
 		d.Samples = append(d.Samples, named{"sample:" + c.ID, v.words.say("templates." + c.ID)})
 	}
 	claims, err := v.claimsToPreview()
@@ -262,6 +265,7 @@ func (v *visit) showTemplate(status int, d templateData) error {
 	for _, k := range templates.Keys(v.words.language) {
 		d.Keys = append(d.Keys, keyHelp{k, v.words.say("key" + k.Path)})
 	}
+	d.Placeholders = v.placeholders()
 	v.show(status, "template", view{Title: v.words.say("templates.title", d.Reason.Name, d.Language.Name), Data: d})
 	return nil
 }

@@ -87,6 +87,7 @@ func sameWords(a, b []string) bool {
 
 // typedForm keeps what the person typed.
 func (v *visit) typedForm(d *templateData) {
+	d.Unsaved = true
 	d.Form.Values = map[string]string{}
 	for _, field := range templateFields {
 		d.Form.Values[field] = v.text(field)

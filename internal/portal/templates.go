@@ -170,10 +170,16 @@ func ownFields(t *client.TemplateSource) []string {
 
 // reason returns a reason or flow with its text in the person's language.
 func (v *visit) reason(key string) named {
-	text := templates.NewView(&claim.Claim{Reason: key}, templates.ViewInput{Language: v.words.language}).Reason.Text
 	if label := "templates.reason." + key; v.words.has(label) {
-		text = v.words.say(label)
+		return named{key, v.words.say(label)}
 	}
+	return v.singleReason(key)
+}
+
+// singleReason returns a reason, but not the group with the same key, with its text in the
+// person's language.
+func (v *visit) singleReason(key string) named {
+	text := templates.NewView(&claim.Claim{Reason: key}, templates.ViewInput{Language: v.words.language}).Reason.Text
 	return named{key, cmp.Or(text, key)}
 }
 

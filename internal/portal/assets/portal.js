@@ -27,6 +27,13 @@
   document.cookie = `claimflow-portal-zone=${encodeURIComponent(zone)}; Path=/portal/; Max-Age=31536000; ` +
     (window.top === window ? `SameSite=Lax${location.protocol === "https:" ? "; Secure" : ""}` : "SameSite=None; Secure; Partitioned");
 
+  // On narrow screens the list of pages is wider than the window.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) {
+    const pages = here.closest("ul");
+    pages.scrollLeft = here.offsetLeft - pages.offsetLeft - 16;
+  }
+
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const question = event.submitter?.dataset.confirm || form.dataset.confirm;
@@ -115,6 +122,63 @@
     });
   }
 
+  // Placeholders become buttons that write them where the person typed last.
+  for (const list of document.querySelectorAll("[data-insert]")) {
+    const form = list.closest("form");
+    let last = null;
+    form.addEventListener("focusin", (event) => {
+      if (event.target.matches(list.dataset.insert)) {
+        last = event.target;
+      }
+    });
+    for (const item of list.querySelectorAll("li")) {
+      const code = item.querySelector("code");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...item.childNodes);
+      item.append(button);
+      button.addEventListener("click", () => {
+        const into = form.querySelector(code.dataset.only ?? (last ? "#" + last.id : "#body"));
+        if (into !== last) {
+          into.setSelectionRange(into.value.length, into.value.length);
+        }
+        into.focus();
+        // Unlike other ways, this can be undone.
+        if (!document.execCommand("insertText", false, code.textContent)) {
+          into.setRangeText(code.textContent, into.selectionStart, into.selectionEnd, "end");
+          into.dispatchEvent(new Event("input", { bubbles: true }));
+        }
+      });
+    }
+  }
+  for (const hint of document.querySelectorAll("[data-insert-hint]")) {
+    hint.hidden = false;
+  }
+
+  // The browser asks before the person leaves what was typed and not sent. Forms whose
+  // fields were sent but not saved are marked. Fields with data-view choose what is shown.
+  const unsaved = new Set(document.querySelectorAll("form[method=post][data-unsaved], form[method=post]:has(.fault)"));
+  let sent = null;
+  const typed = (event) => {
+    const form = event.target.form;
+    if (form?.method === "post" && !event.target.hasAttribute("data-view")) {
+      unsaved.add(form);
+      sent = null; // the person has stayed
+    }
+  };
+  document.addEventListener("input", typed);
+  document.addEventListener("change", typed);
+  document.addEventListener("submit", (event) => {
+    if (!event.defaultPrevented) {
+      sent = event.target;
+    }
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if ([...unsaved].some((form) => form.isConnected && form !== sent)) {
+      event.preventDefault();
+    }
+  });
+
   // The preview follows what the person types.
   for (const form of document.querySelectorAll("form[data-preview]")) {
     const out = document.getElementById(form.dataset.preview);
@@ -134,10 +198,16 @@
         }
       }
     };
-    form.addEventListener("input", () => {
+    const later = () => {
       clearTimeout(waiting);
       waiting = setTimeout(preview, 300);
-    });
+    };
+    form.addEventListener("input", later);
+    for (const field of form.elements) {
+      if (!form.contains(field)) {
+        field.addEventListener("input", later);
+      }
+    }
   }
 
   const origin = document.querySelector("meta[name=claimflow-origin]")?.content;
