@@ -34,7 +34,7 @@ func (t *TemplateSource) SpeaksIn(v Voice) bool {
 type TemplateSource struct {
 	// Voice says who speaks in Subject and Body; empty means [VoiceCustomer]. They are used
 	// only for conversations that open in that voice.
-	Voice   Voice  `json:"voice,omitempty" yaml:"voice" enum:"customer,agent" doc:"Who speaks in subject and body. The default is customer. They are used only for conversations that open in that voice, see the setting opening."`
+	Voice   Voice  `json:"voice,omitempty" yaml:"voice,omitempty" enum:"customer,agent" doc:"Who speaks in subject and body. The default is customer. They are used only for conversations that open in that voice, see the setting opening."`
 	Subject string `json:"subject,omitempty" yaml:"subject" doc:"The template of the subject."`
 	Body    string `json:"body,omitempty" yaml:"body" doc:"The template of the first message."`
 	// Format is "html" (the default) or "text".

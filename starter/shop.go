@@ -327,7 +327,7 @@ func (a *app) printSettings(in claim.Integration, err error) error {
 			line(w, name, string(effective[name]), from)
 		}
 		for _, warning := range in.Warnings {
-			fmt.Fprintln(w, "Warning: "+warning)
+			line(w, "Warning", warning)
 		}
 	})
 }
