@@ -67,7 +67,7 @@ type Versions struct {
 	// TagsRemoved that one of them reports a removed tag.
 	TagsDiffer  bool  `json:"tags_differ,omitempty"`
 	TagsRemoved bool  `json:"tags_removed,omitempty"`
-	RatingAt Stamp     `json:"rating_at,omitzero"`
+	RatingAt    Stamp `json:"rating_at,omitzero"`
 	// Comment is the newest rating comment. It may belong to an earlier rating or
 	// arrive before its own.
 	Comment   string `json:"comment,omitempty"`
