@@ -16,10 +16,11 @@ import (
 // conversation that an agent begins gets no event after them.
 func TestTagsOfOneMomentAreAllKnown(t *testing.T) {
 	t.Parallel()
-	chance := rand.New(rand.NewPCG(3, 5))
 	for _, opening := range []string{"inbound", "outbound"} {
-		for i := range 4 {
-			t.Run(fmt.Sprint(opening, i), func(t *testing.T) {
+		for seed := range uint64(4) {
+			t.Run(fmt.Sprint(opening, seed), func(t *testing.T) {
+				t.Parallel()
+				chance := rand.New(rand.NewPCG(seed, 5))
 				b := newSweepBench(t, losing(0))
 				b.save(map[string]any{
 					"email_integration_id": server.SeedMailbox, "commit_window": "0s", "list_lag": "0s", "opening": opening,
