@@ -14,6 +14,22 @@ import (
 
 var eventTime = regexp.MustCompile(`"event_timestamp":"[^"]+"`)
 
+// inOneMoment plays steps whose events all have one time, and delivers the events.
+func (b *sweepBench) inOneMoment(ref claim.Ref, reverse bool, steps ...server.Step) {
+	b.Helper()
+	b.hold()
+	b.agent(ref, steps...)
+	events := b.held()
+	when := eventTime.FindString(events[0])
+	for i := range events {
+		events[i] = eventTime.ReplaceAllString(events[i], when)
+	}
+	if reverse {
+		slices.Reverse(events)
+	}
+	b.deliver(events...)
+}
+
 // Events with the same millisecond have no order, so Dixa is queried once.
 func TestCloseAndReopenInSameMillisecond(t *testing.T) {
 	t.Parallel()
@@ -31,17 +47,7 @@ func TestCloseAndReopenInSameMillisecond(t *testing.T) {
 					slices.Reverse(steps)
 				}
 				b.known([]claim.Ref{ref})
-				b.hold()
-				b.agent(ref, steps...)
-				events := b.held()
-				when := eventTime.FindString(events[0])
-				for i := range events {
-					events[i] = eventTime.ReplaceAllString(events[i], when)
-				}
-				if reverse {
-					slices.Reverse(events)
-				}
-				b.deliver(events...)
+				b.inOneMoment(ref, reverse, steps...)
 				b.known([]claim.Ref{ref})
 				require.NotZero(t, b.load(ref).DoubtAt)
 

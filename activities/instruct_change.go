@@ -321,13 +321,8 @@ func (c *changeRun) outcome(ctx context.Context) (outcome, error) {
 	}
 	tags := c.tags
 	if tags != nil {
-		listed, err := c.client.Conversations.Tags(ctx, c.work.ConversationID)
-		if err != nil {
+		if tags, err = c.currentTags(ctx); err != nil {
 			return out, err
-		}
-		tags = []string{}
-		for _, t := range listed {
-			tags = append(tags, t.Name)
 		}
 	}
 	fact := factOf(c.in.Step(""), known, now, tags)

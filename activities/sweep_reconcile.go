@@ -229,6 +229,9 @@ func (a *Sweeps) compare(ctx context.Context, connectionID string, ref claim.Ref
 	if !c.known.DoubtAt.IsZero() || sweep.Contradicts(c.entries, expected.Conversation) {
 		c.parts |= sweep.Conversation
 	}
+	if !c.known.TagsDoubtAt().IsZero() {
+		c.parts |= sweep.Tags
+	}
 	return c, nil
 }
 

@@ -63,7 +63,11 @@ type Versions struct {
 	DoubtAt  time.Time `json:"doubt_at,omitzero"`
 	PeopleAt Stamp     `json:"people_at,omitzero"`
 	TagsAt   Stamp     `json:"tags_at,omitzero"`
-	RatingAt Stamp     `json:"rating_at,omitzero"`
+	// TagsDiffer says that facts of the time of TagsAt name different tags, and
+	// TagsRemoved that one of them reports a removed tag.
+	TagsDiffer  bool  `json:"tags_differ,omitempty"`
+	TagsRemoved bool  `json:"tags_removed,omitempty"`
+	RatingAt    Stamp `json:"rating_at,omitzero"`
 	// Comment is the newest rating comment. It may belong to an earlier rating or
 	// arrive before its own.
 	Comment   string `json:"comment,omitempty"`
@@ -72,6 +76,26 @@ type Versions struct {
 	// OpenAt is the last time it is known to have had any other status.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	OpenAt   time.Time `json:"open_at,omitzero"`
+}
+
+// TagsDoubtAt returns the time of TagsAt if Dixa may have other tags: a tag was removed
+// at that time, and facts of that time name different tags. Otherwise it is zero.
+func (v *Versions) TagsDoubtAt() time.Time {
+	if v.TagsDiffer && v.TagsRemoved {
+		return v.TagsAt.At
+	}
+	return time.Time{}
+}
+
+// AnyDoubtAt returns the newest time of a part that may be different in Dixa; zero if
+// there is none.
+func (v *Versions) AnyDoubtAt() time.Time { return latest(v.DoubtAt, v.TagsDoubtAt()) }
+
+// TagsTie reports whether a fact's tags are of the same time as the known ones, from
+// another event. The order of such events is unknown, whatever their weight: each names
+// the tags in the middle of a change.
+func (v *Versions) TagsTie(f Fact) bool {
+	return f.Tags != nil && v.TagsAt != (Stamp{}) && f.Stamp != v.TagsAt && f.At.Equal(v.TagsAt.At) && max(f.Weight, v.TagsAt.Weight) < WeightRefreshed
 }
 
 // Weight ranks facts of the same time.
@@ -111,8 +135,10 @@ type Fact struct {
 	Queue     *Queue
 	Requester *Person
 	// Tags is nil if the fact does not include tags, and empty if there are none.
-	Tags   []string
-	Rating *Rating
+	Tags []string
+	// Untagged says that the fact reports the removal of a tag.
+	Untagged bool
+	Rating   *Rating
 	// Comment is the comment of a rating whose score is in another fact.
 	Comment string
 }
@@ -135,12 +161,29 @@ func (c *Conversation) Apply(f Fact) {
 			c.Requester = f.Requester
 		}
 	}
-	if f.Tags != nil && f.Stamp.Compare(c.TagsAt) > 0 {
-		c.Tags, c.TagsAt = slices.Clone(f.Tags), f.Stamp
-		slices.Sort(c.Tags)
-		c.Tags = slices.Compact(c.Tags)
-	}
+	c.applyTags(f)
 	c.rated(f)
+}
+
+// applyTags merges the tags of a fact. Several tags that are added in one moment have an
+// event each, so together these name all of them. If one was removed in that moment, only
+// Dixa knows which are left.
+func (c *Conversation) applyTags(f Fact) {
+	newer := f.Tags != nil && f.Stamp.Compare(c.TagsAt) > 0
+	tags := slices.Compact(slices.Sorted(slices.Values(f.Tags)))
+	switch {
+	case c.TagsTie(f):
+		c.TagsDiffer = c.TagsDiffer || !slices.Equal(tags, c.Tags)
+		c.TagsRemoved = c.TagsRemoved || f.Untagged
+		tags = append(tags, c.Tags...)
+		slices.Sort(tags)
+		c.Tags = slices.Compact(tags)
+	case newer:
+		c.Tags, c.TagsDiffer, c.TagsRemoved = tags, false, f.Untagged
+	}
+	if newer {
+		c.TagsAt = f.Stamp
+	}
 }
 
 // applyStatus merges the status of a fact. Facts with the same time and weight have

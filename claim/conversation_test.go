@@ -29,6 +29,7 @@ func someFacts(r *rand.Rand) []claim.Fact {
 				f.Assignee = &claim.Person{ID: fmt.Sprint("agent-", r.IntN(3))}
 			}
 		}
+		f.Untagged = r.IntN(4) == 0
 		switch r.IntN(3) {
 		case 0:
 			f.Tags = []string{fmt.Sprint("tag-", r.IntN(3)), "claim"}
@@ -234,5 +235,45 @@ func TestConflictingFactsSetDoubt(t *testing.T) {
 				slices.Reverse(tt.facts)
 			}
 		})
+	}
+}
+
+// Facts of one moment name the tags in the middle of a change. Together they name all that
+// were added. A removal among them leaves a doubt that only Dixa can end.
+func TestTagsOfOneMoment(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	fact := func(id string, weight claim.Weight, tags ...string) claim.Fact {
+		return claim.Fact{Stamp: claim.Stamp{At: at, Weight: weight, ID: id}, Tags: append([]string{}, tags...)}
+	}
+	removed := func(f claim.Fact) claim.Fact {
+		f.Untagged = true
+		return f
+	}
+	before := fact("z", claim.WeightSnapshot, "old")
+	before.At = at.Add(-time.Millisecond)
+	for name, test := range map[string]struct {
+		facts []claim.Fact
+		want  []string
+		doubt bool
+	}{
+		"added":               {[]claim.Fact{fact("c", 0, "a"), fact("a", 0, "a", "b"), fact("b", 0, "a", "b", "c")}, []string{"a", "b", "c"}, false},
+		"and closed":          {[]claim.Fact{fact("c", 0, "a"), fact("a", claim.WeightTransition), fact("b", 0, "a", "b")}, []string{"a", "b"}, false},
+		"all of them":         {[]claim.Fact{removed(fact("c", 0)), fact("a", 0), fact("b", 0)}, nil, false},
+		"removed and added":   {[]claim.Fact{removed(fact("c", 0, "a")), fact("a", 0, "a", "b")}, []string{"a", "b"}, true},
+		"removed alone":       {[]claim.Fact{before, removed(fact("a", 0))}, nil, false},
+		"asked afterwards":    {[]claim.Fact{removed(fact("c", 0, "a")), fact("a", 0, "a", "b"), fact("b", claim.WeightRefreshed, "b")}, []string{"b"}, false},
+		"only the newest two": {[]claim.Fact{before, fact("b", 0, "a"), fact("a", 0, "b")}, []string{"a", "b"}, false},
+	} {
+		chance := rand.New(rand.NewPCG(1, 2))
+		for range 30 {
+			var c claim.Conversation
+			for _, i := range append(chance.Perm(len(test.facts)), chance.IntN(len(test.facts))) {
+				c.Apply(test.facts[i])
+			}
+			require.Equal(t, test.want, append([]string(nil), c.Tags...), name)
+			require.Equal(t, test.doubt, !c.TagsDoubtAt().IsZero(), name)
+			require.Equal(t, c.TagsDoubtAt(), c.AnyDoubtAt(), name)
+		}
 	}
 }

@@ -44,8 +44,8 @@ type WorkflowState struct {
 	// Unread says that events from Dixa wait to be applied and should be applied now,
 	// because no nudge is scheduled for them.
 	Unread bool `json:"unread,omitempty"`
-	// DoubtAt is the time since which Dixa may have a status other than the known
-	// one; zero if there is no doubt.
+	// DoubtAt is the time since which Dixa may have a status or tags other than the known
+	// ones; zero if there is no doubt.
 	DoubtAt time.Time `json:"doubt_at,omitzero"`
 	// Instructed says that instructions wait to be carried out.
 	Instructed bool `json:"instructed,omitempty"`

@@ -47,9 +47,11 @@ type Filter struct {
 	ConversationID int64
 	// Phase and Carrier match in any spelling.
 	Phase, Carrier string
-	// Search matches a claim's id or order number, and the email address of its
-	// customer.
+	// Search matches a claim's id or order number, with or without a leading "#", and the
+	// email address of its customer.
 	Search string
+	// Customers adds [Page.Customers].
+	Customers bool
 	// Since and Until limit the time of acceptance. Since is inclusive, Until
 	// exclusive.
 	Since, Until time.Time
@@ -60,6 +62,9 @@ type Filter struct {
 // Page is one page of a list of claims, newest first.
 type Page struct {
 	Claims []claim.Record `json:"data"`
+	// Customers are the names of the customers by the ids of the claims, only if they were
+	// asked for. They are personal data.
+	Customers map[string]string `json:"customers,omitempty" doc:"The names of the customers by the ids of the claims, if customers is true. Claims without a name are left out."`
 	// Next is the cursor of the next page; empty on the last page.
 	Next string `json:"next,omitempty" doc:"The cursor of the next page; omitted on the last page."`
 }
@@ -216,7 +221,11 @@ func (c *Client) operate(ctx context.Context, k call) (claim.Record, error) {
 func oneClaim(ref claim.Ref) []string { return shopPath(ref.Shop, "claims", ref.ID) }
 
 func (f Filter) query(cursor string) url.Values {
-	return query("state", string(f.State), "cause", string(f.Cause), "reason", f.Reason, "order_number", f.OrderNumber,
+	customers := ""
+	if f.Customers {
+		customers = "true"
+	}
+	return query("customers", customers, "state", string(f.State), "cause", string(f.Cause), "reason", f.Reason, "order_number", f.OrderNumber,
 		"conversation_id", number(f.ConversationID), "phase", f.Phase, "carrier", f.Carrier, "search", f.Search, "since", instant(f.Since), "until", instant(f.Until),
 		"limit", number(max(f.PageSize, 0)), "cursor", cursor)
 }

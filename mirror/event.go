@@ -132,9 +132,10 @@ func (e *Event) message() {
 	}
 }
 
-// tagged ensures that an added tag is present. Dixa does not document whether the
-// snapshot was taken before or after.
+// tagged ensures that an added tag is present, and notes that one was removed. Dixa does
+// not document whether the snapshot was taken before or after.
 func (f *Fact) tagged(event *dixa.Event) {
+	f.Untagged = event.Name == dixa.EventConversationTagRemoved
 	if t, ok := event.TagAdded(); ok && f.Tags != nil {
 		f.addTag(t.Tag)
 	}

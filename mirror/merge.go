@@ -1,9 +1,12 @@
 package mirror
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -13,7 +16,14 @@ import (
 // with any repetition. A part keeps its value if the fact is older than the part's
 // newest fact. If Dixa anonymized the conversation, its personal parts stay empty.
 func (c *Conversation) Apply(f Fact) {
-	if f.Tags != nil && f.Stamp.Compare(c.TagsAt) > 0 {
+	switch {
+	case c.TagsTie(f.Fact):
+		for name, info := range f.TagInfo {
+			if known, ok := c.TagInfo[name]; !ok || info.compare(known) > 0 {
+				c.TagInfo = with(c.TagInfo, name, info)
+			}
+		}
+	case f.Tags != nil && f.Stamp.Compare(c.TagsAt) > 0:
 		c.TagInfo = nonEmpty(maps.Clone(f.TagInfo))
 	}
 	// A fact without a requester says nothing about it, so it needs a stamp of its own.
@@ -52,6 +62,12 @@ func (c *Conversation) Apply(f Fact) {
 	if !c.Reported.AnonymizedAt.IsZero() {
 		c.blank()
 	}
+}
+
+// compare orders descriptions of one tag that contradict each other, so that the order of
+// facts does not matter.
+func (t TagInfo) compare(other TagInfo) int {
+	return cmp.Or(strings.Compare(t.ID, other.ID), strings.Compare(strconv.FormatBool(t.Deactivated), strconv.FormatBool(other.Deactivated)))
 }
 
 // onlyEvent reports whether the activity log has no entries of a kind.

@@ -72,7 +72,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 
 func (w *world) step() {
 	agent := fmt.Sprint("a-", 1+w.r.IntN(2))
-	switch w.r.IntN(12) {
+	switch w.r.IntN(13) {
 	case 0:
 		w.say("u-1", "inbound", false)
 	case 1:
@@ -89,6 +89,10 @@ func (w *world) step() {
 		w.setStatus("PENDING", "CONVERSATION_PENDING", "ConversationPending", agent)
 	case 6:
 		w.tag(fmt.Sprint("tag-", w.r.IntN(3)))
+	case 12: // in one moment
+		for i := range 3 {
+			w.tag(fmt.Sprint("tag-", i))
+		}
 	case 7:
 		w.rate()
 	case 8:

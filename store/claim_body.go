@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/claimflow/claimflow/claim"
 )
@@ -34,6 +35,34 @@ func (s *core) latest(ctx context.Context, q querier, ref claim.Ref) (*claim.Cla
 		return nil, err
 	}
 	return s.openBody(b, true)
+}
+
+// CustomerNames returns the names of the customers of a shop's claims as their owners last
+// reported them, by the claims' ids. Claims without a name are left out.
+func (s Claims) CustomerNames(ctx context.Context, shop string, ids []string) (map[string]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := arguments{shop}
+	bodies, err := list(ctx, s.core, "read the customers of claims", func(scan func(...any) error) (sealedBodies, error) {
+		b := sealedBodies{ref: claim.Ref{Shop: shop}}
+		err := scan(&b.ref.ID, &b.first, &b.edited, &b.latest)
+		return b, err
+	}, `SELECT id, body, edited, latest FROM claims WHERE shop = $1 AND id IN (`+placeholders(&args, ids)+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, b := range bodies {
+		c, err := s.openBody(b, true)
+		if err != nil {
+			return nil, err
+		}
+		if name := strings.TrimSpace(c.Customer.FirstName + " " + c.Customer.LastName); name != "" {
+			names[b.ref.ID] = name
+		}
+	}
+	return names, nil
 }
 
 // sealedBodies are the encrypted bodies of a claim. A body is nil if the claim has

@@ -62,7 +62,7 @@ type ConversationFacts struct {
 	AssigneeID, QueueID string
 	// ClosedSince is zero unless the conversation is closed.
 	ClosedSince time.Time
-	// DoubtAt is the field of the same name in [claim.Versions].
+	// DoubtAt is [claim.Versions.AnyDoubtAt].
 	DoubtAt time.Time
 }
 

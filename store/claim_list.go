@@ -29,9 +29,10 @@ type ClaimFilter struct {
 	// Phase and Carrier match in any spelling. Carrier is that of the first shipment that
 	// has one.
 	Phase, Carrier string
-	// Search needs a Shop. It matches a claim's id or order number, and all claims of the customer whose
-	// email address it is. A customer without an address is found by phone number or
-	// external id.
+	// Search needs a Shop. It matches a claim's id or order number, with or without a
+	// leading "#", and all claims of the customer whose email address it is. A customer
+	// without an address is found by phone number or external id. Spaces around it do not
+	// count.
 	Search string
 	// Since (inclusive) and Until (exclusive) bound the time when the claim was
 	// accepted.
@@ -67,11 +68,16 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	if f.Search != "" {
 		// The union, of parts without common rows, lets every database use the index of
 		// each column. The cross join makes SQLite begin with it.
-		shop, text := args.add(f.Shop), args.add(plain(f.Search))
+		bare := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(f.Search), "#"))
+		numbers := []string{plain("#" + bare)}
+		if bare != "" { // else those without a number would be found
+			numbers = append(numbers, plain(bare))
+		}
+		shop, texts := args.add(f.Shop), "("+placeholders(&args, numbers)+")"
 		of := "SELECT id FROM claims WHERE shop = " + shop + " AND "
-		tables = "(" + of + "id = " + text +
-			" UNION ALL " + of + "order_number = " + text + " AND id <> " + text +
-			" UNION ALL " + of + "customer = " + args.add(s.claimant(f.Shop, f.Search)) + " AND order_number <> " + text + " AND id <> " + text +
+		tables = "(" + of + "id IN " + texts +
+			" UNION ALL " + of + "order_number IN " + texts + " AND id NOT IN " + texts +
+			" UNION ALL " + of + "customer = " + args.add(s.claimant(f.Shop, f.Search)) + " AND order_number NOT IN " + texts + " AND id NOT IN " + texts +
 			") found CROSS JOIN " + recordTables
 		where = append(where, "c.shop = "+shop, "c.id = found.id")
 	}

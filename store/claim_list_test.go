@@ -42,12 +42,25 @@ func TestClaimsAreFoundByWhatTheyAreAbout(t *testing.T) {
 		same := sample("same")
 		same.Customer, same.Order.Number = claim.Customer{ExternalID: "same"}, "same"
 		accept(t, s, same)
+		hash, none := sample("hash"), sample("none")
+		hash.Customer, hash.Order.Number = claim.Customer{Email: "eve@customer.example", LastName: "Eve"}, "#20001"
+		none.Customer, none.Order.Number = claim.Customer{Email: "none@customer.example"}, ""
+		accept(t, s, hash)
+		accept(t, s, none)
+		names, err := s.Claims.CustomerNames(t.Context(), "acme", []string{"c-1", "hash", "none", "unknown"})
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"c-1": sample("c-1").Customer.FirstName + " " + sample("c-1").Customer.LastName, "hash": "Eve"}, names)
 		for _, test := range []struct {
 			filter store.ClaimFilter
 			want   []string
 		}{
 			{store.ClaimFilter{Search: "c-1"}, []string{"c-2", "c-1"}},
 			{store.ClaimFilter{Search: "same"}, []string{"same"}},
+			{store.ClaimFilter{Search: " #same"}, []string{"same"}},
+			{store.ClaimFilter{Search: "20001"}, []string{"hash"}},
+			{store.ClaimFilter{Search: "#20001 "}, []string{"hash"}},
+			{store.ClaimFilter{Search: "# 20001"}, []string{"hash"}},
+			{store.ClaimFilter{Search: "#"}, nil},
 			{store.ClaimFilter{Search: "bob@customer.EXAMPLE"}, []string{"c-2"}},
 			{store.ClaimFilter{Search: "ada@customer.example", Phase: "Delivered"}, []string{"c-1"}},
 			{store.ClaimFilter{Carrier: "dhl-express"}, []string{"c-2"}},
@@ -62,7 +75,7 @@ func TestClaimsAreFoundByWhatTheyAreAbout(t *testing.T) {
 			}
 			require.Equal(t, test.want, ids, "%+v", test.filter)
 		}
-		_, err := s.Claims.Change(t.Context(), ref("c-2"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
+		_, err = s.Claims.Change(t.Context(), ref("c-2"), claim.EventPark, store.ClaimUpdate{Cause: claim.CauseTemplate})
 		require.NoError(t, err)
 		_, err = s.Claims.Change(t.Context(), ref("c-1"), claim.EventSkip, store.ClaimUpdate{})
 		require.NoError(t, err)

@@ -215,7 +215,7 @@ func (m *merge) passed(ctx context.Context, at time.Time) (bool, error) {
 
 // followed encodes the parts of a conversation that a claim follows.
 func followed(c claim.Conversation) string {
-	c.Versions = claim.Versions{DoubtAt: c.DoubtAt}
+	c.Versions = claim.Versions{DoubtAt: c.AnyDoubtAt()}
 	text, _ := json.Marshal(c) //nolint:errchkjson // the type has no part that cannot be encoded
 	return string(bytes.TrimSpace(text))
 }
@@ -242,7 +242,7 @@ func (m *merge) upsertConversations(ctx context.Context, rows []*conversationRow
 				refreshed = now
 			}
 			return []any{
-				m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.DoubtAt),
+				m.ConnectionID, row.id, plain(string(row.Status)), plain(assignee), plain(queue), micros(row.ClosedSince()), micros(row.AnyDoubtAt()),
 				row.figuresDue, row.messagesDue, body, now, change, refreshed, change,
 			}, err
 		}

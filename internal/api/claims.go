@@ -80,7 +80,8 @@ type listInput struct {
 	ConversationID int64     `query:"conversation_id" minimum:"1" doc:"Only the claim of this conversation."`
 	Phase          string    `query:"phase" doc:"Only claims whose parcel was in this phase, in any spelling."`
 	Carrier        string    `query:"carrier" doc:"Only claims whose first parcel has this carrier, in any spelling."`
-	Search         string    `query:"search" doc:"Only the claim with this id, claims of this order, and claims of the customer with this email address (or, without an address, this phone number or external id)."`
+	Search         string    `query:"search" doc:"Only the claim with this id, claims of this order, both with or without a leading #, and claims of the customer with this email address (or, without an address, this phone number or external id)."`
+	Customers      bool      `query:"customers" doc:"Adds customers, the names of the customers by the ids of the claims. They are personal data. Not with CSV."`
 	Since          time.Time `query:"since" doc:"Only claims accepted at or after this time."`
 	Until          time.Time `query:"until" doc:"Only claims accepted before this time."`
 	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of claims per page."`
@@ -152,9 +153,19 @@ func (a *api) listClaims(ctx context.Context, in *listInput) (*listOutput, error
 	if in.wantsCSV() {
 		return &listOutput{Body: func(out huma.Context) { a.writeCSV(ctx, out, f, records, next) }}, nil
 	}
+	page := client.Page{Claims: notNil(records), Next: next}
+	if in.Customers {
+		ids := make([]string, len(records))
+		for i, r := range records {
+			ids[i] = r.ID
+		}
+		if page.Customers, err = a.Store.Claims.CustomerNames(ctx, in.Shop, ids); err != nil {
+			return nil, err
+		}
+	}
 	return &listOutput{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", "application/json")
-		_ = json.NewEncoder(out.BodyWriter()).Encode(client.Page{Claims: notNil(records), Next: next}) // the caller may have disconnected
+		_ = json.NewEncoder(out.BodyWriter()).Encode(page) // the caller may have disconnected
 	}}, nil
 }
 

@@ -402,6 +402,7 @@ func TestSearchFindsByIDOrderAndCustomer(t *testing.T) {
 	}{
 		{client.Filter{Search: "c-1"}, []string{"c-3", "c-1"}},
 		{client.Filter{Search: "10002"}, []string{"c-2"}},
+		{client.Filter{Search: "#10002", Customers: true}, []string{"c-2"}},
 		{client.Filter{Search: " bob@example.org "}, []string{"c-2"}},
 		{client.Filter{Search: "+49 30 1234"}, []string{"c-3"}},
 		{client.Filter{Search: "ob@example.org"}, nil},

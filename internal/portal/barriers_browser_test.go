@@ -124,7 +124,7 @@ func (t *tab) submit(form, field, typed string) {
 		const form = document.querySelector(%q);
 		form.noValidate = true;
 		document.querySelector(%q).value = %q;
-		form.querySelector("button").click();
+		form.querySelector("button:enabled").click();
 	}`, form, field, typed))
 	t.until(`document.querySelector("main .fault, main .note.bad[role=alert]") ? "refused" : ""`, "refuse "+typed, func(seen string) bool { return seen != "" })
 }

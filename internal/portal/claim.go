@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"net/http"
@@ -9,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/k3a/html2text"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -37,25 +34,19 @@ type claimData struct {
 	Newest, OlderMessages      string
 	Entries                    []claim.TimelineEntry
 	LaterEntries, OlderEntries string
-	Sent                       *claim.Instruction
+	// Sent is the message that was sent from the page before, and SentKey the key of the
+	// words about it.
+	Sent    *claim.Instruction
+	SentKey string
 	// Fragment says that only what may have changed is shown: what follows is not set.
 	Fragment bool
 	Content  content
 	// NoReply and NoNote are the keys of the reasons why nothing can be sent.
 	NoReply, NoNote string
 	// Key makes a message that is submitted twice one message.
-	Key                       string
-	Action, Link, Reply, Note form
+	Key                string
+	Action, Link, Send form
 }
-
-// shownMessage is a message with the addresses of its files.
-type shownMessage struct {
-	claim.Message
-	Files []messageLink
-}
-
-// messageLink leads to a file of a message.
-type messageLink struct{ Name, URL string }
 
 // claimRef returns the claim that the address names.
 func (v *visit) claimRef() (claim.Ref, error) {
@@ -87,13 +78,18 @@ func (v *visit) showClaim(status int, change func(*claimData)) error {
 	if err := d.addMessages(ctx, v, query); err != nil {
 		return err
 	}
-	d.addEntries(query)
+	d.addEntries(v, query)
 	if id := query.Get("sent"); id != "" {
 		if sent, err := v.api.Instruction(ctx, ref, id); err == nil {
-			d.Sent = &sent
+			d.Sent, d.SentKey = &sent, "claim.sent."+string(sent.State)
+			if sent.State == claim.InstructionDone && !d.shows(sent) {
+				d.SentKey = "claim.sent.soon"
+			}
 		}
 	}
-	d.Mending = v.mendingOf(&d.Record)
+	if d.Mending, err = v.mendingOf(&d.Record); err != nil {
+		return err
+	}
 	if !d.Fragment {
 		stored, err := v.api.Content(ctx, ref)
 		if err != nil {
@@ -109,46 +105,12 @@ func (v *visit) showClaim(status int, change func(*claimData)) error {
 	return nil
 }
 
-// addMessages reads a page of messages.
-func (d *claimData) addMessages(ctx context.Context, v *visit, query url.Values) error {
-	cursor := query.Get("messages")
-	page, err := v.api.NewestMessages(ctx, d.Ref, cursor, messagesPerPage)
-	if client.HasCode(err, client.CodeInvalid) {
-		return errNotFound // an address changed by hand
-	}
-	if err != nil {
-		return err
-	}
-	for _, m := range page.Messages {
-		// Dixa does not document whether the text of an exported message has markup.
-		if m.Text == "" || isMarkup(m.Text) {
-			m.Text = html2text.HTML2Text(cmp.Or(m.Text, m.HTML))
-		}
-		m.Text = shortened(strings.TrimSpace(m.Text), maxMessageText)
-		shown := shownMessage{Message: m}
-		for _, file := range m.Attachments {
-			shown.Files = append(shown.Files, messageLink{
-				Name: shortened(file.Name, maxFileName), URL: "/portal/" + d.Path + "/messages/" + url.PathEscape(m.ID) + "/files/" + url.PathEscape(file.ID),
-			})
-		}
-		d.Messages = append(d.Messages, shown)
-	}
-	if cursor != "" {
-		d.Newest = "/portal/" + d.Path
-	}
-	if page.Next != "" {
-		d.OlderMessages = "/portal/" + d.Path + "?messages=" + url.QueryEscape(page.Next) + "#messages"
-	}
-	return nil
-}
-
-// isMarkup reports whether a text is HTML.
-func isMarkup(text string) bool {
-	return strings.HasPrefix(strings.TrimSpace(text), "<") && strings.Contains(text, "</")
-}
-
 // addEntries chooses a page of the timeline.
-func (d *claimData) addEntries(query url.Values) {
+func (d *claimData) addEntries(v *visit, query url.Values) {
+	d.Timeline = withoutCommands(d.Timeline)
+	for i, e := range d.Timeline {
+		d.Timeline[i].By = v.personOf(e.By)
+	}
 	slices.Reverse(d.Timeline)
 	from, err := strconv.Atoi(query.Get("entries"))
 	if err != nil || from < 0 || from >= len(d.Timeline) {
@@ -190,6 +152,8 @@ type mending struct {
 	Retry, Anyway, Abandon, Link bool
 	// RetryKey selects the words on the button.
 	RetryKey string
+	// Off says that the claim could be opened if Dixa were on.
+	Off bool
 	// Page is the page on which the cause can be mended; empty for none.
 	Page claim.PortalPage
 }
@@ -200,24 +164,33 @@ var mendedOn = map[claim.Cause]claim.PortalPage{
 	claim.CauseTemplate: claim.PageTemplates, claim.CauseRouting: claim.PageRules, claim.CauseAttributes: claim.PageRules,
 }
 
-func (v *visit) mendingOf(r *claim.Record) mending {
+func (v *visit) mendingOf(r *claim.Record) (mending, error) {
 	m := mending{RetryKey: "claim.retry"}
 	if page := mendedOn[r.Cause]; v.shows(page) {
 		m.Page = page
 	}
+	if r.State == claim.StateSkipped {
+		integration, err := v.api.Integration(v.r.Context(), v.session.Shop)
+		if err != nil {
+			return m, err
+		}
+		if m.Off = !integration.Enabled; m.Off && v.shows(claim.PageSetup) {
+			m.Page = claim.PageSetup
+		}
+	}
 	if !v.session.May(claim.MayOperate) {
-		return m
+		return m, nil
 	}
 	m.Abandon = r.State != claim.StateSettled && r.State != claim.StateAbandoned
 	switch r.State {
 	case claim.StateNeedsAttention:
 		m.Retry, m.Link, m.Anyway = true, true, r.Cause == claim.CauseOutcomeUnknown
 	case claim.StateSkipped:
-		m.Retry, m.RetryKey = true, "claim.retry.skipped"
+		m.Retry, m.RetryKey = !m.Off, "claim.retry.skipped"
 	case claim.StateAbandoned:
 		m.Retry, m.RetryKey = true, "claim.retry.abandoned"
 	}
-	return m
+	return m, nil
 }
 
 func (v *visit) retryClaim() error {
@@ -278,60 +251,7 @@ func (v *visit) linkClaim() error {
 	return v.done(claimPath(ref), "linked")
 }
 
-// sendMessage sends a reply or writes a note, once for each key of a form.
-func (v *visit) sendMessage() error {
-	ref, err := v.claimRef()
-	if err != nil {
-		return err
-	}
-	kind, key := v.r.PostFormValue("kind"), v.r.PostFormValue("key")
-	if kind != claim.InstructReply && kind != claim.InstructNote {
-		return errNotFound
-	}
-	again := func(f form, key string) error {
-		return v.showClaim(http.StatusUnprocessableEntity, func(d *claimData) {
-			if key != "" {
-				d.Key = key
-			}
-			if kind == claim.InstructReply {
-				d.Reply = f
-			} else {
-				d.Note = f
-			}
-		})
-	}
-	text := strings.TrimSpace(strings.ReplaceAll(v.r.PostFormValue(kind), "\r\n", "\n"))
-	switch {
-	case text == "":
-		return again(v.faultyForm(kind, "claim.send.empty"), key)
-	case len(text) > claim.MaxReply:
-		return again(v.faultyForm(kind, "claim.send.long"), key)
-	}
-	if _, err := v.api.Send(v.r.Context(), ref, key, client.NewMessage{Kind: kind, Text: text}); err != nil {
-		return v.refusedForm(err, []string{kind}, func(f form) error {
-			if client.HasCode(err, client.CodeConflict) {
-				f.Summary, key = v.words.say("claim.send.conflict"), "" // another message has the key
-			}
-			return again(f, key)
-		})
-	}
-	return v.done(claimPath(ref)+"?sent="+url.QueryEscape(key), "sent")
-}
-
 // faultyForm is the form as typed, with a fault at one field.
 func (v *visit) faultyForm(field, key string) form {
 	return form{Values: map[string]string{field: v.r.PostFormValue(field)}, Faults: map[string]string{field: v.words.say(key)}}
-}
-
-// messageFile downloads a file of a message.
-func (v *visit) messageFile() error {
-	ref, err := v.claimRef()
-	if err != nil {
-		return err
-	}
-	file, err := v.api.OpenAttachment(v.r.Context(), ref, v.r.PathValue("message"), v.r.PathValue("file")) //nolint:bodyclose // download closes it
-	if err != nil {
-		return err
-	}
-	return v.download(file)
 }

@@ -78,7 +78,7 @@ func TestClaimIsShownWithItsContext(t *testing.T) {
 		}
 	}
 	require.Equal(t, "/portal/claims/c-1", p.get("/portal/claims/c-1/retry").url.Path, "a command leads to its page")
-	for _, path := range []string{"c-9/retry", "c-9/abandon", "%2e%2e/retry", "c-9/link", "c-9/messages"} {
+	for _, path := range []string{"c-9/retry", "c-9/abandon", "%2e%2e/retry", "c-9/link", "c-9"} {
 		form := url.Values{"conversation_id": {"1"}, "kind": {"note"}, "note": {"x"}, "key": {"k"}}
 		require.Equal(t, http.StatusNotFound, p.post("/portal/claims/"+path, form).status, path)
 	}
@@ -99,9 +99,9 @@ func TestClaimOfAnotherShopIsNotFound(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, missing.status, path)
 		require.NotContains(t, missing.text, "777")
 	}
-	for _, command := range []string{"retry", "abandon", "link", "messages"} {
+	for _, command := range []string{"/retry", "/abandon", "/link", ""} {
 		form := url.Values{"conversation_id": {"1"}, "kind": {"note"}, "note": {"x"}, "key": {"k"}}
-		require.Equal(t, http.StatusNotFound, p.post("/portal/claims/theirs/"+command, form).status, command)
+		require.Equal(t, http.StatusNotFound, p.post("/portal/claims/theirs"+command, form).status, command)
 	}
 	for _, cause := range claim.Causes() {
 		p.post("/portal/claims/mend", url.Values{"cause": {string(cause)}, "shop": {"other"}})
@@ -234,7 +234,8 @@ func TestParkedClaimIsMended(t *testing.T) {
 	abandoned := p.post("/portal/claims/c-1/abandon", nil)
 	require.Contains(t, abandoned.text, "The claim is abandoned")
 	require.Contains(t, abandoned.text, "Take up again")
-	require.Contains(t, abandoned.text, "(portal staff-1)", "the history says who did it")
+	require.Contains(t, abandoned.text, "(you)", "the history says who did it")
+	require.Contains(t, b.enter(client.NewPortalLink{Subject: "staff-2"}).get("/portal/claims/c-1").text, "(staff-1)")
 	again := p.post("/portal/claims/c-1/abandon", nil)
 	require.Equal(t, http.StatusOK, again.status, "a double submit does no harm")
 
@@ -261,7 +262,7 @@ func TestMessageIsSentOnce(t *testing.T) {
 	key := keyField.FindStringSubmatch(shown)[1]
 	reply := url.Values{"kind": {"reply"}, "key": {key}, "reply": {"Hello\r\nAda"}}
 	for range 2 {
-		sent := p.post("/portal/claims/c-1/messages", reply)
+		sent := p.post("/portal/claims/c-1", reply)
 		require.Equal(t, http.StatusOK, sent.status)
 		require.Contains(t, sent.text, "on its way to Dixa")
 	}
@@ -271,35 +272,121 @@ func TestMessageIsSentOnce(t *testing.T) {
 	require.Equal(t, "portal staff-1", first.By)
 
 	reply.Set("reply", "Goodbye")
-	refused := p.post("/portal/claims/c-1/messages", reply)
+	refused := p.post("/portal/claims/c-1", reply)
 	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 	require.Contains(t, refused.text, "Not sent: a different text was already sent")
 	require.Contains(t, refused.text, ">Goodbye</textarea>")
 	fresh := keyField.FindStringSubmatch(refused.text)[1]
 	require.NotEqual(t, key, fresh)
 	reply.Set("key", fresh)
-	require.Equal(t, http.StatusOK, p.post("/portal/claims/c-1/messages", reply).status)
+	require.Equal(t, http.StatusOK, p.post("/portal/claims/c-1", reply).status)
 
 	note := url.Values{"kind": {"note"}, "key": {"note-1"}, "note": {"  \r\n "}}
-	refused = p.post("/portal/claims/c-1/messages", note)
+	refused = p.post("/portal/claims/c-1", note)
 	require.Contains(t, refused.text, `id="note-fault"`)
 	note.Set("note", strings.Repeat("x", claim.MaxReply+1))
-	require.Equal(t, http.StatusUnprocessableEntity, p.post("/portal/claims/c-1/messages", note).status)
+	require.Equal(t, http.StatusUnprocessableEntity, p.post("/portal/claims/c-1", note).status)
 	note.Set("note", "Look at this")
-	require.Equal(t, http.StatusOK, p.post("/portal/claims/c-1/messages", note).status)
+	require.Equal(t, http.StatusOK, p.post("/portal/claims/c-1", note).status)
 	third, err := b.client.Instruction(t.Context(), ref, "note-1")
 	require.NoError(t, err)
 	require.EqualValues(t, 3, third.Number, "the refused messages were not stored")
 	for _, bad := range []url.Values{
 		{"kind": {"shout"}, "shout": {"x"}, "key": {"k"}}, {"kind": {"note"}, "note": {"x"}}, {"kind": {"note"}, "note": {"x"}, "key": {"a/b c"}},
 	} {
-		require.GreaterOrEqual(t, p.post("/portal/claims/c-1/messages", bad).status, http.StatusBadRequest)
+		require.GreaterOrEqual(t, p.post("/portal/claims/c-1", bad).status, http.StatusBadRequest)
 	}
 
 	b.settings(`{"read_only": true}`)
 	require.Contains(t, p.get("/portal/claims/c-1").text, "may only read from Dixa")
 	reply.Set("key", "k-4")
-	require.Contains(t, p.post("/portal/claims/c-1/messages", reply).text, "nothing can be sent there")
+	require.Contains(t, p.post("/portal/claims/c-1", reply).text, "nothing can be sent there")
+}
+
+// Sending a reply keeps a half-written note, and the other way round. The page has the
+// address of the page after the message, so that it goes on showing news.
+func TestSendingKeepsTheOtherText(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ref := b.linked("c-1", 100)
+	b.settings(`{"email_integration_id": "` + server.SeedMailbox + `", "default_agent_id": "` + server.SeedAgentAnna + `"}`)
+	p := b.enter(client.NewPortalLink{})
+	action := regexp.MustCompile(`<form method="post" action="([^"]+)\?sent=([^"]+)">`)
+	area := regexp.MustCompile(`(?s)<textarea id="(reply|note)"[^>]*>(.*?)</textarea>`)
+	typed := func(page string) map[string]string {
+		texts := map[string]string{}
+		for _, m := range area.FindAllStringSubmatch(page, -1) {
+			texts[m[1]] = m[2]
+		}
+		return texts
+	}
+	for i, kind := range []string{"reply", "note"} {
+		other := []string{"note", "reply"}[i]
+		page := p.get("/portal/claims/c-1").text
+		form := action.FindStringSubmatch(page)
+		require.NotEmpty(t, form)
+		key := keyField.FindStringSubmatch(page)[1]
+		require.Equal(t, key, form[2])
+		values := url.Values{"kind": {kind}, "key": {key}, kind: {"Finished."}, other: {"Half <a> thought"}}
+		sent := p.post(form[1]+"?sent="+form[2], values)
+		require.Equal(t, http.StatusOK, sent.status)
+		require.Equal(t, "/portal/claims/c-1?sent="+key, sent.url.RequestURI())
+		require.Contains(t, sent.text, "on its way to Dixa")
+		require.NotContains(t, sent.text, "Saved.")
+		require.Equal(t, map[string]string{kind: "", other: "Half &lt;a&gt; thought"}, typed(sent.text))
+		require.NotEqual(t, key, keyField.FindStringSubmatch(sent.text)[1])
+
+		again := p.post(form[1]+"?sent="+form[2], values) // the page is loaded again
+		require.Equal(t, typed(sent.text), typed(again.text))
+		in, err := b.client.Instruction(t.Context(), ref, key)
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, in.Number, "it was sent once")
+
+		values.Set(other, " ")
+		require.Equal(t, map[string]string{"reply": "", "note": ""}, typed(p.post(form[1]+"?sent="+form[2], values).text))
+		values.Set(other, "Half")
+		values.Set(kind, "")
+		refused := p.post(form[1]+"?sent="+form[2], values)
+		require.Equal(t, http.StatusUnprocessableEntity, refused.status)
+		require.Contains(t, refused.text, `id="`+kind+`-fault"`)
+		require.Equal(t, "Half", typed(refused.text)[other])
+	}
+}
+
+// The history names each message once, and messages are as they were written.
+func TestMessagesAreShownAsWritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	at := time.Now().Add(time.Minute)
+	message := func(id, text, html string) claim.Message {
+		return claim.Message{ID: id, Kind: claim.MessageKind, Direction: claim.DirectionOutbound, At: at, Text: text, HTML: html}
+	}
+	note := claim.Message{ID: "m-note", Kind: claim.NoteKind, At: at}
+	ref := claim.Ref{Shop: shop, ID: "c-1"}
+	note.Text = "Check the packing.\n\nClaimflow " + ref.Reference() + " #2a92386f"
+	foreign := note
+	foreign.ID, foreign.Text = "m-foreign", "Claimflow is slow today."
+	b.linked("c-1", 100, message("m-1", "", "<p>This is affected:</p>\n<ul>\n<li>2 × Mug</li>\n<li>1 × Plate</li>\n</ul>\n<p>Reason: Damaged</p>"), note, foreign)
+	b.settings(`{"email_integration_id": "` + server.SeedMailbox + `", "default_agent_id": "` + server.SeedAgentAnna + `"}`)
+	p := b.enter(client.NewPortalLink{})
+	page := p.get("/portal/claims/c-1").text
+	require.Contains(t, page, `<p class="said">Check the packing.</p>`)
+	require.Contains(t, page, `<p class="said">Claimflow is slow today.</p>`)
+	require.Contains(t, page, "This is affected:\n• 2 × Mug\n• 1 × Plate\n\nReason: Damaged</p>")
+
+	for _, key := range []string{"k-1", "k-2"} {
+		require.Equal(t, http.StatusOK, p.post("/portal/claims/c-1", url.Values{"kind": {"reply"}, "key": {key}, "reply": {"Hello"}}).status)
+	}
+	written := func() []int {
+		page := p.get("/portal/claims/c-1").text
+		return []int{strings.Count(page, "Message or note written here (you)"), strings.Count(page, "· Reply to the customer")}
+	}
+	require.Equal(t, []int{2, 0}, written())
+	require.NoError(t, b.store.Conversations.Apply(t.Context(), store.EventEffects{
+		Ref: ref, State: claim.StateReceived, ConversationID: 100,
+		Timeline: []store.TimelineEntry{{ID: "e-1", TimelineEntry: claim.TimelineEntry{At: at, What: "reply to the customer", By: "Anna"}}},
+	}))
+	require.Equal(t, []int{1, 1}, written())
 }
 
 func TestMessageFilesAreDownloads(t *testing.T) {

@@ -22,7 +22,7 @@ func (p *Portal) claimsRoutes() {
 	p.page(page, "POST claims/{claim}/retry", may, (*visit).retryClaim)
 	p.page(page, "POST claims/{claim}/abandon", may, (*visit).abandonClaim)
 	p.page(page, "POST claims/{claim}/link", may, (*visit).linkClaim)
-	p.page(page, "POST claims/{claim}/messages", may, (*visit).sendMessage)
+	p.page(page, "POST claims/{claim}", may, (*visit).sendMessage)
 }
 
 // claimsPerPage is how many claims a page shows.
@@ -45,6 +45,8 @@ type claimsData struct {
 	// Faulty says that the filters select nothing until they are mended.
 	Faulty bool
 	Claims []claim.Record
+	// Customers are the names of the customers by the ids of the claims.
+	Customers map[string]string
 	// CSV, First and Next are addresses. First is empty on the first page and Next on
 	// the last.
 	CSV, First, Next string
@@ -82,7 +84,8 @@ func (v *visit) claims() error {
 	}
 	query := v.r.URL.Query()
 	filter, filters := v.claimFilter(query)
-	d.Filters, d.Filtered = filters, filter != client.Filter{PageSize: claimsPerPage}
+	filter.Customers = true
+	d.Filters, d.Filtered = filters, filter != client.Filter{PageSize: claimsPerPage, Customers: true}
 	for _, name := range filterFields[2:] {
 		d.MoreFilters = d.MoreFilters || filters.Values[name] != ""
 	}
@@ -96,7 +99,7 @@ func (v *visit) claims() error {
 		case err != nil:
 			return err
 		}
-		d.Claims = page.Claims
+		d.Claims, d.Customers = page.Claims, page.Customers
 		d.addAddresses(query, page.Next)
 	}
 	if len(d.Filters.Faults) > 0 || d.Filters.Summary != "" {
@@ -109,7 +112,7 @@ func (v *visit) claims() error {
 // addAddresses sets the addresses that have the same filters.
 func (d *claimsData) addAddresses(query url.Values, next string) {
 	kept := url.Values{}
-	for _, name := range filterFields {
+	for _, name := range append([]string{"zone"}, filterFields...) {
 		if value := query.Get(name); value != "" {
 			kept.Set(name, value)
 		}
@@ -130,12 +133,13 @@ func (v *visit) claimFilter(query url.Values) (client.Filter, form) {
 	for _, name := range filterFields {
 		typed.Values[name] = strings.TrimSpace(query.Get(name))
 	}
+	zone := v.zoneOfForm()
 	day := func(field string) time.Time {
 		text := typed.Values[field]
 		if text == "" {
 			return time.Time{}
 		}
-		t, err := time.Parse(time.DateOnly, text)
+		t, err := time.ParseInLocation(time.DateOnly, text, zone)
 		if err != nil {
 			typed.Faults[field] = v.words.say("claims.filter.date")
 		}

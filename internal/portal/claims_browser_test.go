@@ -97,7 +97,8 @@ func (t *tab) pressTwice(selector string) {
 	t.run(chromedp.MouseClickXY(at[0], at[1]), chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// A reply is sent once, however often the person presses the button.
+// A reply is sent once, however often the person presses the button. A half-written note
+// stays, and the page goes on showing news.
 func TestBrowserSendsAReplyOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -120,8 +121,9 @@ func TestBrowserSendsAReplyOnce(t *testing.T) {
 			}
 			w.enter(client.NewPortalLink{Language: test.language, Pages: []claim.PortalPage{claim.PageClaims}})
 			w.press(`th a[href="/portal/claims/c-1"]`)
+			w.typeInto("#note", "Half a thought")
 			w.typeInto("#reply", "Your new vase is on its way.")
-			w.pressTwice(`#send form:has(#reply) button`)
+			w.pressTwice(`#send button[value="reply"]`)
 			w.see(test.waiting)
 			first, err := b.client.Instruction(t.Context(), ref, evaluate[string](w, `new URLSearchParams(location.search).get("sent")`))
 			require.NoError(t, err)
@@ -129,6 +131,14 @@ func TestBrowserSendsAReplyOnce(t *testing.T) {
 			next, err := b.client.Send(t.Context(), ref, "next", client.NewMessage{Kind: claim.InstructNote, Text: "Only one before me."})
 			require.NoError(t, err)
 			require.EqualValues(t, 2, next.Number)
+			require.Equal(t, "/Half a thought", evaluate[string](w, `document.querySelector("#reply").value + "/" + document.querySelector("#note").value`))
+			if test.script {
+				b.park(ref, claim.CauseTemplate)
+				w.shows("#live", "The text for this reason has a fault")
+				require.Equal(t, "Half a thought", evaluate[string](w, `document.querySelector("#note").value`))
+			}
+			w.pressTwice(`#send button[value="note"]`)
+			w.until(`document.querySelector("#note").value === "" ? "sent" : ""`, "send the note", func(seen string) bool { return seen == "sent" })
 		})
 	}
 }

@@ -76,12 +76,19 @@ func TestClaimsAreFound(t *testing.T) {
 		c.Shipments = []claim.Shipment{{Carrier: "UPS"}}
 	})
 	b.park(b.submit("c-3"), claim.CauseTemplate)
+	b.submit("c-4", func(c *claim.Claim) {
+		c.Reason, c.Phase, c.Order.Number, c.Shipments = "support", "", "#10003", nil
+		c.Customer = claim.Customer{Email: "carol@example.org", FirstName: "Carol <b>"}
+	})
 	today := time.Now().UTC()
 	day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
 	for query, want := range map[string][]string{
-		"":                                  {"c-3", "c-2", "c-1"},
+		"":                                  {"c-4", "c-3", "c-2", "c-1"},
 		"q=10002":                           {"c-2"},
 		"q=c-3":                             {"c-3"},
+		"q=%20%2310002":                     {"c-2"},
+		"q=10003":                           {"c-4"},
+		"q=%23+10003+":                      {"c-4"},
 		"q=+bob%40example.org+":             {"c-2"},
 		"q=ada.customer%40example.org":      {"c-3", "c-1"},
 		"q=nobody%40example.org":            nil,
@@ -91,7 +98,7 @@ func TestClaimsAreFound(t *testing.T) {
 		"phase=in_transit":                  {"c-2"},
 		"carrier=dhl":                       {"c-3", "c-1"},
 		"from=" + day(1):                    nil,
-		"from=" + day(-1) + "&to=" + day(1): {"c-3", "c-2", "c-1"},
+		"from=" + day(-1) + "&to=" + day(1): {"c-4", "c-3", "c-2", "c-1"},
 		"to=" + day(-2):                     nil,
 		"reason=damaged&state=received&phase=delivered&carrier=DHL": {"c-1"},
 	} {
@@ -114,6 +121,18 @@ func TestClaimsAreFound(t *testing.T) {
 		require.Contains(t, refused.text, words, query)
 		require.NotContains(t, refused.text, "No claim matches", query)
 	}
+	list := p.get("/portal/claims").text
+	require.Contains(t, list, ">Ada Lovelace</td>")
+	require.Contains(t, list, ">Carol &lt;b&gt;</td>")
+
+	// Days are those of the zone that the form names.
+	midnight := today.Truncate(24 * time.Hour)
+	east, west := "zone=Etc/GMT-14&", "zone=Etc/GMT%2B12&" // 14 hours ahead, 12 behind
+	hours := today.Sub(midnight).Hours()
+	require.Equal(t, hours >= 10, len(listed(p.get("/portal/claims?"+east+"from="+day(1)))) > 0)
+	require.Equal(t, hours < 12, len(listed(p.get("/portal/claims?"+west+"to="+day(-1)))) > 0)
+	require.Contains(t, p.get("/portal/claims?"+west+"to="+day(1)).text, "zone=Etc%2FGMT%2B12", "the CSV has the same filters")
+
 	typed := p.get("/portal/claims?q=10001&state=open&carrier=%22%3E%3Cscript%3E").text
 	require.Contains(t, typed, `value="10001"`)
 	require.Contains(t, typed, `<option value="open" selected>`)
@@ -169,7 +188,11 @@ func TestParkedClaimsAreMended(t *testing.T) {
 	seen = p.get("/portal/claims")
 	require.Regexp(t, `The text for this reason has a fault(?s:.*?)Claims: </span>2<`, seen.text)
 	require.Regexp(t, `It was not opened in time(?s:.*?)Claims: </span>1<`, seen.text)
-	require.Contains(t, seen.text, "Turn Dixa on to open them")
+	require.Contains(t, seen.text, "Turning Dixa on does not create their conversations")
+	require.NotContains(t, seen.text, `id="open-skipped"`)
+	off := p.get("/portal/claims/c-4").text
+	require.Contains(t, off, "Turn Dixa on first")
+	require.NotContains(t, off, `id="retry"`, "it would be skipped again")
 
 	mended := p.post("/portal/claims/mend", url.Values{"cause": {"template_broken"}})
 	require.Contains(t, mended.text, "The claims are being tried again")
@@ -184,7 +207,7 @@ func TestParkedClaimsAreMended(t *testing.T) {
 	require.Equal(t, claim.StateNeedsAttention, b.stateOf(deadline))
 
 	opened := p.post("/portal/claims/open-skipped", nil)
-	require.Contains(t, opened.text, "are being opened in Dixa")
+	require.Contains(t, opened.text, "are being created in Dixa")
 	require.Equal(t, claim.StateReceived, b.stateOf(skipped))
 }
 

@@ -73,7 +73,10 @@ type dataData struct {
 	Streams []claim.Stream
 	// Parked says that the newest import parked windows.
 	Parked bool
-	Token  client.ExportsToken
+	// Asked is what became of the import that the person asked for, and AskedKey the key of
+	// these words; empty for nothing to say.
+	Asked, AskedKey string
+	Token           client.ExportsToken
 	// Start and Save are the forms of an import and of the token. Chosen are the streams
 	// that are chosen for the import.
 	Start, Save form
@@ -119,11 +122,24 @@ func (v *visit) addData(d *dataData, connection string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, i := range imports {
-		if seen := v.viewOf(i); d.Current == nil && seen.Runs() {
-			d.Current = &seen
+	seen := make([]importView, len(imports))
+	for i := range imports {
+		seen[i] = v.viewOf(imports[i])
+		if d.Current == nil && seen[i].Runs() {
+			d.Current = &seen[i]
 		} else {
-			d.Past = append(d.Past, seen)
+			d.Past = append(d.Past, seen[i])
+		}
+	}
+	if after := v.r.URL.Query().Get("after"); after != "" {
+		key, asked := askedFor(seen, after)
+		d.AskedKey = key
+		switch key {
+		case "":
+		case askedDone:
+			d.Asked = v.words.say(key, v.words.number(asked.Added), v.words.number(asked.Changed))
+		default:
+			d.Asked = v.words.say(key)
 		}
 	}
 	d.Parked = d.Current == nil && len(imports) > 0 && imports[0].WindowsParked > 0
@@ -132,7 +148,7 @@ func (v *visit) addData(d *dataData, connection string) (err error) {
 }
 
 func (v *visit) saveExportsToken(connection string) error {
-	_, err := v.api.SaveExportsToken(v.r.Context(), connection, v.r.PostFormValue("exports_token"))
+	_, err := v.api.SaveExportsToken(v.r.Context(), connection, strings.TrimSpace(v.r.PostFormValue("exports_token")))
 	if err == nil {
 		return v.done("data", "exports_token")
 	}
@@ -186,18 +202,62 @@ func (v *visit) retryImport(connection string) error {
 	return v.requestImport(connection, claim.ImportRequest{Retry: true}, nil)
 }
 
+// requestImport starts an import. The page then says what becomes of it: of the first one
+// after the newest that is known now.
 func (v *visit) requestImport(connection string, request claim.ImportRequest, fields []string) error {
+	known, err := v.api.Imports(v.r.Context(), connection, 1)
+	if err != nil {
+		return err
+	}
+	after := noImport
+	if len(known) > 0 {
+		after = known[0].ID
+	}
 	asked, err := v.api.StartImport(v.r.Context(), connection, request)
 	switch {
 	case err == nil && asked.Import != nil:
 		return v.done("data", "import_runs")
 	case err == nil:
-		return v.done("data", "import_started")
+		return v.redirect("data?after=" + url.QueryEscape(after))
 	}
 	return v.refusedFields(err, "fault.import.", fields, func(f form) error {
 		v.explainImport(err, &f)
 		return v.showStart(http.StatusUnprocessableEntity, f)
 	})
+}
+
+// noImport stands for an import before the first.
+const noImport = "none"
+
+// Keys of the words about an import that a person asked for.
+const (
+	askedSoon    = "data.asked.soon"
+	askedDone    = "data.asked.done"
+	askedNothing = "data.asked.nothing"
+	askedPartly  = "data.asked.partly"
+)
+
+// askedFor returns the import that the person asked for after another one, and the key of
+// the words about it; empty while its progress is shown. The newest import comes first. The
+// import is nil until it starts.
+func askedFor(imports []importView, after string) (key string, asked *importView) {
+	for i := range imports {
+		if imports[i].ID == after {
+			break
+		}
+		asked = &imports[i]
+	}
+	switch {
+	case asked == nil:
+		return askedSoon, nil
+	case asked.Runs():
+		return "", asked
+	case asked.WindowsParked > 0, asked.State == claim.ImportCancelled:
+		return askedPartly, asked
+	case asked.Added == 0 && asked.Changed == 0:
+		return askedNothing, asked
+	}
+	return askedDone, asked
 }
 
 // explainImport replaces the API's words for a command that the service cannot carry out.

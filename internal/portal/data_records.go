@@ -3,11 +3,11 @@ package portal
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,6 +51,8 @@ type recordsData struct {
 type recordCell struct {
 	Text string
 	At   time.Time
+	// Claim is the id of the claim that the record is about; empty for none.
+	Claim string
 }
 
 // recordsQuery reads what a page of records selects from its address.
@@ -108,11 +110,14 @@ func (v *visit) records(connection string) error {
 		})
 	}
 	for _, record := range page.Records {
-		row, err := v.words.rowOf(record, d.Columns)
+		row, err := v.rowOf(record, d.Columns)
 		if err != nil {
 			return err
 		}
 		d.Rows = append(d.Rows, row)
+	}
+	if err := v.addClaims(&d); err != nil {
+		return err
 	}
 	at := func(path, cursor string) string {
 		query := v.r.URL.Query()
@@ -130,6 +135,35 @@ func (v *visit) records(connection string) error {
 	return nil
 }
 
+// addClaims names the claims of the conversations that the rows are about, if the person
+// may see claims.
+func (v *visit) addClaims(d *recordsData) error {
+	column := slices.Index(d.Columns, "conversation_id")
+	if d.Stream == claim.StreamConversations {
+		column = slices.Index(d.Columns, "id")
+	}
+	if column < 0 || !v.shows(claim.PageClaims) {
+		return nil
+	}
+	claims := map[string]string{} // by conversation
+	for _, row := range d.Rows {
+		cell := &row[column]
+		id, known := claims[cell.Text]
+		if conversation, err := strconv.ParseInt(cell.Text, 10, 64); !known && err == nil && conversation > 0 {
+			page, err := v.api.ClaimsPage(v.r.Context(), v.session.Shop, client.Filter{ConversationID: conversation, PageSize: 1}, "")
+			if err != nil {
+				return err
+			}
+			if len(page.Claims) > 0 {
+				id = page.Claims[0].ID
+			}
+			claims[cell.Text] = id
+		}
+		cell.Claim = id
+	}
+	return nil
+}
+
 // columnsOf returns the members of a source's records that the table shows.
 func columnsOf(source claim.DataSource, stream claim.Stream) []string {
 	if len(source.Fields) == 0 {
@@ -144,20 +178,20 @@ func columnsOf(source claim.DataSource, stream claim.Stream) []string {
 	return columns
 }
 
-func (w words) rowOf(record json.RawMessage, columns []string) ([]recordCell, error) {
+func (v *visit) rowOf(record json.RawMessage, columns []string) ([]recordCell, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(record, &members); err != nil {
 		return nil, fmt.Errorf("show a record: %w", err)
 	}
 	row := make([]recordCell, len(columns))
 	for i, name := range columns {
-		row[i] = w.cellOf(name, members[name])
+		row[i] = v.cellOf(name, members[name])
 	}
 	return row, nil
 }
 
 // cellOf returns a member for people: a time, or a text that is not too long.
-func (w words) cellOf(name string, value json.RawMessage) recordCell {
+func (v *visit) cellOf(name string, value json.RawMessage) recordCell {
 	var text string
 	var list []string
 	var seconds float64
@@ -169,10 +203,11 @@ func (w words) cellOf(name string, value json.RawMessage) recordCell {
 			return recordCell{At: at}
 		}
 		if name == "channel" {
-			text = w.sayOr("channel."+text, text)
+			text = v.words.sayOr("channel."+text, text)
 		}
+		text = v.words.sayOr("cell."+name+"."+text, text)
 	case strings.HasSuffix(name, "_seconds") && json.Unmarshal(value, &seconds) == nil:
-		text = w.number(int(math.Round(seconds)))
+		text = v.duration(seconds)
 	case json.Unmarshal(value, &list) == nil:
 		text = strings.Join(list, ", ")
 	default:

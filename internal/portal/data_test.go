@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +213,7 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	require.Contains(t, refused.text, `value="ratings" checked`)
 	started := p.post("/portal/data/imports", url.Values{"from": {"2026-02-01"}, "to": {"2026-02-01"}, "zone": {"Europe/Berlin"}})
 	require.Contains(t, started.text, "The import starts")
+	require.Equal(t, "after=none", started.url.RawQuery)
 	from := time.Date(2026, 1, 31, 23, 0, 0, 0, time.UTC)
 	require.Len(t, work.asked, 1)
 	require.True(t, from.Equal(work.asked[0].From), work.asked[0].From)
@@ -230,12 +232,13 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	}
 	b.later(90 * time.Second)
 	finish(0, store.WindowResult{State: claim.WindowDone, ImportCounts: claim.ImportCounts{Read: 120000, Added: 90}})
-	seen := p.get("/portal/data")
+	seen := p.get("/portal/data?after=none")
+	require.NotContains(t, seen.text, "The import starts", "its progress says so")
 	require.Contains(t, seen.text, `max="4" value="1"`)
-	require.Contains(t, seen.text, "25 % – 1 of 4 parts")
+	require.Contains(t, seen.text, "25 % – 1 of 4 steps")
 	require.Contains(t, seen.text, "120,000")
 	require.Contains(t, seen.text, "about 5 minutes") // three times a minute and a half
-	require.Contains(t, seen.text, "rows per second")
+	require.Contains(t, seen.text, "records per second")
 	require.Contains(t, seen.text, "may not read Dixa’s exports")
 	require.Contains(t, p.post("/portal/data/imports", nil).text, "An import has not ended yet")
 
@@ -261,8 +264,10 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	require.Equal(t, http.StatusConflict, over.status)
 	require.Contains(t, over.text, "the import has ended")
 
-	overview := p.get("/portal/data")
-	require.Contains(t, overview.text, "Parts of the last import could not be read")
+	require.Contains(t, p.get("/portal/data?after=none").text, "not everything was read")
+	overview := p.get("/portal/data?after=" + i.ID)
+	require.Contains(t, overview.text, "The import starts", "the next one")
+	require.Contains(t, overview.text, "Some steps of the last import could not be read")
 	require.Contains(t, p.post("/portal/data/imports/retry", nil).text, "The import starts")
 	require.True(t, work.asked[len(work.asked)-1].Retry)
 }
@@ -287,9 +292,9 @@ func TestImportIsWatchedToItsEnd(t *testing.T) {
 			require.NotContains(t, seen, "<main", "only the live part is sent")
 		}
 	}
-	until("0 % – 0 of 2 parts")
+	until("0 % – 0 of 2 steps")
 	require.NoError(t, b.store.Imports.FinishWindow(t.Context(), id, i.ID, windows[0], store.WindowResult{State: claim.WindowDone}))
-	until("50 % – 1 of 2 parts")
+	until("50 % – 1 of 2 steps")
 	require.NoError(t, b.store.Imports.SetState(t.Context(), id, i.ID, claim.ImportDone))
 	until("Import everything that is missing")
 }
@@ -309,11 +314,11 @@ func TestExportsToken(t *testing.T) {
 	b.organization()
 	p := b.enter(client.NewPortalLink{})
 	const exports = "exports-token-0123456789abcdef9b1c"
-	refused := p.post("/portal/data/token", url.Values{"exports_token": {" " + exports}})
+	refused := p.post("/portal/data/token", url.Values{"exports_token": {"Token: " + exports}})
 	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 	require.Contains(t, refused.text, "Paste only the token")
 	require.NotContains(t, refused.text, exports)
-	saved := p.post("/portal/data/token", url.Values{"exports_token": {exports}})
+	saved := p.post("/portal/data/token", url.Values{"exports_token": {" " + exports + "\n"}})
 	require.Contains(t, saved.text, "9b1c</code>")
 	require.NotContains(t, saved.text, exports)
 	require.Contains(t, p.post("/portal/data/token/remove", nil).text, "None: the token of the connection")
@@ -333,6 +338,16 @@ func TestRecords(t *testing.T) {
 	require.Contains(t, p.get(at).text, "There are no records here")
 	b.importAll(id)
 	require.Contains(t, p.get("/portal/data").text, ">Done<")
+	require.Regexp(t, `The import is done\. New: \d+; changed: 0\.`, p.get("/portal/data?after=none").text)
+	first, err := b.client.Imports(t.Context(), id, 1)
+	require.NoError(t, err)
+	b.later(time.Minute)
+	b.importAll(id)
+	require.Contains(t, p.get("/portal/data?after="+first[0].ID).text, "Nothing was missing")
+	again, err := b.client.Imports(t.Context(), id, 1)
+	require.NoError(t, err)
+	require.Contains(t, p.get("/portal/data/imports/"+again[0].ID).text, "Nothing was missing")
+	require.NotContains(t, p.get("/portal/data/imports/"+first[0].ID).text, "Nothing was missing")
 
 	rows := 0
 	page := p.get(at)
@@ -357,6 +372,23 @@ func TestRecords(t *testing.T) {
 	require.Len(t, lines, rows+1)
 	require.GreaterOrEqual(t, rows, conversations)
 	require.Equal(t, claim.RecordFields(claim.StreamConversations), lines[0])
+
+	// A conversation leads to its claim, for those who may see claims.
+	list := p.get(at).text
+	require.Regexp(t, `<td>\d+ (h \d+ min|min|days|s)</td>`, list, "a duration as people write it")
+	number := regexp.MustCompile(`<tr><td>(\d+)</td>`).FindStringSubmatch(list)
+	require.NotEmpty(t, number)
+	conversation, err := strconv.ParseInt(number[1], 10, 64)
+	require.NoError(t, err)
+	ref := b.submit("c-mine")
+	require.NoError(t, b.store.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: id, ConversationID: conversation, Step: claim.StepConversation}))
+	link := `<td><a href="/portal/claims/c-mine">` + number[1] + `</a></td>`
+	require.Equal(t, 1, strings.Count(p.get(at).text, `href="/portal/claims/`))
+	require.Contains(t, p.get(at).text, link)
+	require.Contains(t, p.get(at+"?stream=messages").text, link)
+	dataOnly := b.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageData}}).get(at).text
+	require.NotContains(t, dataOnly, "/portal/claims")
+	require.Contains(t, dataOnly, "<td>"+number[1]+"</td>")
 
 	messages := p.get(at + "?stream=messages&from=2000-01-01&to=2000-01-02")
 	require.Contains(t, messages.text, "There are no records here")

@@ -181,6 +181,8 @@ func (v *visit) saveEndpoint() error {
 type endpointData struct {
 	client.Endpoint
 	Address string
+	// Why says why the endpoint is paused; empty if nobody knows.
+	Why string
 	// Filter is the state of the deliveries; empty for all.
 	Filter     claim.DeliveryState
 	States     []claim.DeliveryState
@@ -204,7 +206,7 @@ func (v *visit) showEndpoint(status int, replay form) error {
 		return err
 	}
 	d := endpointData{
-		Endpoint: e, Address: addressOf(e), Replay: replay,
+		Endpoint: e, Address: addressOf(e), Why: v.whyPaused(e.Reason), Replay: replay,
 		States: []claim.DeliveryState{claim.DeliveryWaiting, claim.DeliveryDelivered, claim.DeliveryDead},
 	}
 	if state := claim.DeliveryState(query.Get("state")); slices.Contains(d.States, state) {
@@ -226,6 +228,18 @@ func (v *visit) showEndpoint(status int, replay form) error {
 	}
 	v.show(status, "endpoint", view{Title: cmp.Or(e.Description, v.words.say("endpoint.kind."+string(e.Kind))), Live: true, Data: d})
 	return nil
+}
+
+// whyPaused says for people why an endpoint is paused.
+func (v *visit) whyPaused(reason string) string {
+	actor, byPerson := strings.CutPrefix(reason, "paused by ")
+	switch {
+	case !byPerson:
+		return v.words.problem(reason)
+	case actor == actorOf(v.session):
+		return v.words.say("endpoint.paused.you")
+	}
+	return v.words.say("endpoint.paused.by", v.personOf(actor))
 }
 
 // address returns the query of an address from names and values, without empty values.
@@ -280,7 +294,7 @@ func (v *visit) testEndpoint() error {
 	if err != nil {
 		return err
 	}
-	return v.done(deliveryPath(id, sent.ID), "endpoint_tested")
+	return v.redirect(deliveryPath(id, sent.ID)) // the page says how far it is
 }
 
 func deliveryPath(endpoint, delivery string) string {
@@ -323,6 +337,13 @@ type deliveryData struct {
 	Endpoint string
 	// Text is the event as it is sent, indented. It is empty for a record.
 	Text string
+	// Paused says that the endpoint is paused.
+	Paused bool
+}
+
+// Failed reports whether the receiver did not accept the delivery so far.
+func (d *deliveryData) Failed() bool {
+	return d.State == claim.DeliveryWaiting && (d.LastError != "" || d.LastStatus >= 300)
 }
 
 func (v *visit) delivery() error {
@@ -331,7 +352,12 @@ func (v *visit) delivery() error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "delivery", view{Title: v.words.say("event." + d.Type), Live: true, Data: deliveryData{d, id, indented(d.Body)}})
+	e, err := v.api.Endpoint(v.r.Context(), v.session.Shop, id)
+	if err != nil {
+		return err
+	}
+	shown := &deliveryData{Delivery: d, Endpoint: id, Text: indented(d.Body), Paused: e.State == claim.EndpointPaused}
+	v.show(http.StatusOK, "delivery", view{Title: v.words.say("event." + d.Type), Live: true, Data: shown})
 	return nil
 }
 
@@ -341,5 +367,5 @@ func (v *visit) replayDelivery() error {
 	if err != nil {
 		return err
 	}
-	return v.done(deliveryPath(id, d.ID), "delivery_replayed")
+	return v.redirect(deliveryPath(id, d.ID)) // the page says how far it is
 }

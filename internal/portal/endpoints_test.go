@@ -13,6 +13,7 @@ import (
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
+	"github.com/claimflow/claimflow/store"
 )
 
 const hook = "https://8.8.8.8/claimflow"
@@ -40,6 +41,7 @@ func TestEndpointIsAddedChangedAndDeleted(t *testing.T) {
 	require.Equal(t, http.StatusOK, added.status, added.text)
 	secret := secretPattern.FindString(strings.ReplaceAll(added.text, "&#43;", "+"))
 	require.NotEmpty(t, secret)
+	require.Contains(t, added.text, `data-copy="secret" hidden>Copy</button>`)
 	require.NotContains(t, added.url.String(), "whsec_")
 	list := p.get("/portal/endpoints")
 	require.Contains(t, list.text, "Our &lt;shop&gt;")
@@ -57,8 +59,9 @@ func TestEndpointIsAddedChangedAndDeleted(t *testing.T) {
 	require.Contains(t, saved.text, "All events")
 	paused := p.post(at+"/pause", nil)
 	require.Contains(t, paused.text, "Nothing is sent while")
-	require.Contains(t, paused.text, "Paused by staff-1.")
+	require.Contains(t, paused.text, "Paused by you.")
 	require.NotContains(t, paused.text, at+"/test")
+	require.Contains(t, b.enter(client.NewPortalLink{Subject: "staff-2"}).get(at).text, "Paused by staff-1.")
 	require.Contains(t, p.post(at+"/resume", nil).text, "Waiting events are sent now")
 
 	rotated := p.post(at+"/rotate", url.Values{"keep_hours": {"24"}})
@@ -112,13 +115,30 @@ func TestDeliveriesOfAnEndpoint(t *testing.T) {
 	require.Contains(t, tested.text, "The test is on its way")
 	require.Contains(t, tested.text, "endpoint.test")
 	require.NotContains(t, tested.text, "Send again", "it is being sent")
+	require.Empty(t, tested.url.RawQuery, "what is said about it must end with it")
 	id := tested.url.Path[strings.LastIndex(tested.url.Path, "/")+1:]
-	_, err = b.store.Deliveries.Lease(t.Context(), e.ID, "test", 9, time.Minute)
+	lease := func() {
+		b.later(time.Minute)
+		_, err = b.store.Deliveries.Lease(t.Context(), e.ID, "test", 9, time.Minute)
+		require.NoError(t, err)
+	}
+	lease()
+	_, err = b.store.Deliveries.MarkFailed(t.Context(), id, "test", store.DeliveryFailure{Error: "the endpoint did not respond within 10s", Wait: time.Second})
 	require.NoError(t, err)
+	failed := p.get(tested.url.Path).text
+	require.NotContains(t, failed, "The test is on its way")
+	require.Contains(t, failed, `<p class="note bad" role="status">It has not arrived`)
+	require.Contains(t, failed, "No answer within 10 seconds")
+	p.post(at+"/pause", nil)
+	require.Contains(t, p.get(tested.url.Path).text, "The recipient is paused")
+	p.post(at+"/resume", nil)
+	lease()
 	require.NoError(t, b.store.Deliveries.MarkDelivered(t.Context(), id, "test", 204))
-	require.Contains(t, p.get(tested.url.Path).text, "HTTP status 204")
+	arrived := p.get(tested.url.Path).text
+	require.Contains(t, arrived, "HTTP status 204")
+	require.Contains(t, arrived, `<p class="note ok" role="status">It has arrived`)
 	again := p.post(tested.url.Path+"/replay", nil)
-	require.Contains(t, again.text, "The event is sent again")
+	require.Contains(t, again.text, "The test is on its way")
 	d, err := b.client.Delivery(t.Context(), shop, e.ID, id)
 	require.NoError(t, err)
 	require.Equal(t, claim.DeliveryWaiting, d.State)

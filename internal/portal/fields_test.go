@@ -57,8 +57,9 @@ func TestValuesHaveWords(t *testing.T) {
 
 func TestCellsOfRecords(t *testing.T) {
 	t.Parallel()
-	german, err := readWords("de")
+	words, err := readWords("de")
 	require.NoError(t, err)
+	german := &visit{words: words}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		member, value string
@@ -70,7 +71,8 @@ func TestCellsOfRecords(t *testing.T) {
 		"time":    {"created_at", `"2026-03-01T12:00:00Z"`, recordCell{At: at}},
 		"list":    {"tags", `["a", "b"]`, recordCell{Text: "a, b"}},
 		"object":  {"object", `{"a":1}`, recordCell{Text: `{"a":1}`}},
-		"seconds": {"queue_seconds", `12345.6`, recordCell{Text: "12.346"}},
+		"seconds": {"queue_seconds", `12345.6`, recordCell{Text: "3 Std. 26 Min."}},
+		"status":  {"status", `"open"`, recordCell{Text: "Offen"}},
 		"id":      {"id", `12345`, recordCell{Text: "12345"}},
 		"channel": {"channel", `"PstnPhone"`, recordCell{Text: "Telefon"}},
 		"unknown": {"channel", `"Telepathy"`, recordCell{Text: "Telepathy"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
@@ -30,6 +31,14 @@ const actorPrefix = "portal "
 
 // actorOf is the actor in the audit log.
 func actorOf(s claim.PortalSession) string { return actorPrefix + s.Subject }
+
+// personOf returns an actor for people: the person of the session is addressed.
+func (v *visit) personOf(actor string) string {
+	if actor == actorOf(v.session) {
+		return v.words.say("person.you")
+	}
+	return strings.TrimPrefix(actor, actorPrefix)
+}
 
 // inProcess is a transport to a handler in the same process. Bodies are streamed.
 type inProcess struct {

@@ -46,9 +46,6 @@ var problemPlace = regexp.MustCompile(`(?s)^line (\d+)(?:, column (\d+))?: (.*)$
 // problem says what the API describes in the person's language, or else in the API's
 // words.
 func (w words) problem(message string) string {
-	if person, ok := strings.CutPrefix(message, "paused by "); ok {
-		return w.say("endpoint.paused.by", strings.TrimPrefix(person, actorPrefix))
-	}
 	if key := "problem." + message; w.has(key) {
 		return w.say(key)
 	}

@@ -112,7 +112,7 @@ func (v *visit) explain(e client.FieldError, field int, index string) placedFaul
 	if field < len(templateFields) {
 		name = templateFields[field]
 	}
-	f.action = actionAt(v.typed(name, f.at.entry), f.at.line, f.at.column)
+	f.action = actionAt(v.sentText(name, f.at.entry), f.at.line, f.at.column)
 	switch f.key {
 	case keyFault:
 		f.meant = v.meantKey(message, name)
@@ -135,8 +135,8 @@ var (
 	unknownKey = regexp.MustCompile(`^unknown key (\S+); .*? (?:has|are) (.*)$`)
 )
 
-// typed returns the text of a field as it was sent to the API.
-func (v *visit) typed(field string, entry int) string {
+// sentText returns the text of a field as it was sent to the API.
+func (v *visit) sentText(field string, entry int) string {
 	switch field {
 	case "subject":
 		return strings.TrimSpace(v.text(field))

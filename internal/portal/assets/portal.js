@@ -1,6 +1,6 @@
 // Adds to the pages what needs a script: news without loading the page again, times in
-// the person's time zone, a question before dangerous commands, and messages to the page
-// that shows the portal in a frame. Everything else works without it.
+// the person's time zone, a question before dangerous commands, buttons that copy, and
+// messages to the page that shows the portal in a frame. Everything else works without it.
 (() => {
   "use strict";
 
@@ -178,6 +178,19 @@
       event.preventDefault();
     }
   });
+
+  // Where the browser lets no page copy, the text can be selected with one click.
+  for (const button of navigator.clipboard ? document.querySelectorAll("button[data-copy]") : []) {
+    const text = document.getElementById(button.dataset.copy);
+    const copied = button.parentElement.querySelector("[data-copied]");
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      navigator.clipboard.writeText(text.textContent).then(
+        () => { copied.textContent = copied.dataset.copied; },
+        () => { window.getSelection().selectAllChildren(text); },
+      );
+    });
+  }
 
   // The preview follows what the person types.
   for (const form of document.querySelectorAll("form[data-preview]")) {
