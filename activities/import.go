@@ -321,6 +321,6 @@ func untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (a *Imports) computeFigures(ctx context.Context, connectionID string) error {
-	_, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, a.Store.Mirror.BatchSize())
+	_, err := a.Store.Mirror.ComputeFigures(ctx, connectionID, 2*a.Store.Mirror.BatchSize())
 	return err
 }

@@ -5,10 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/mirror"
@@ -207,7 +208,7 @@ func newFiguresUpsert(connectionID string) *figuresUpsert {
 
 // put adds figures, unless they are as those stored.
 func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) (changed bool, err error) {
-	text, err := json.Marshal(f)
+	text, err := jsonv1.Marshal(f)
 	if err != nil {
 		return false, fmt.Errorf("encode the figures of conversation %d: %w", f.ConversationID, err)
 	}
