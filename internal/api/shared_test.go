@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,9 +75,13 @@ func TestShopsOfOneOrganizationStayApart(t *testing.T) {
 			require.NotContains(t, r.text, "other", figure)
 		}
 		require.Equal(t, http.StatusOK, b.send("GET", base+"/kpis/claim_volume/verification", acme, "").StatusCode)
+		behind := b.send("GET", base+"/kpis/claim_volume/behind?bucket=none", acme, "")
+		require.Equal(t, http.StatusOK, behind.StatusCode, behind.text)
+		require.Equal(t, 2, strings.Count(behind.text, `"shop":"acme"`), behind.text)
+		require.NotContains(t, behind.text, `"other"`)
 	}
 	undivided := []string{
-		base + "/kpis/conversation_volume", base + "/kpis/conversation_volume/verification", base + "/sources", base + "/sources/" + source.ID + "/records",
+		base + "/kpis/conversation_volume", base + "/kpis/conversation_volume/behind", base + "/kpis/conversation_volume/verification", base + "/sources", base + "/sources/" + source.ID + "/records",
 		base + "/imports", base + "/exports-token", in("/unified/ticketing/tickets", id) + "&truto_ignore_remote_data=true", in("/unified/ticketing/comments", id) + "&ticket_id=9",
 		in("/proxy/organization", id), "/integrated-account/" + id,
 	}

@@ -22,7 +22,7 @@ func (p *person) wall(board string, form url.Values) string {
 	p.Helper()
 	answer := p.post("/portal/dashboards/"+board+"/walls", form)
 	require.Equal(p, http.StatusOK, answer.status, answer.text)
-	found := regexp.MustCompile(`<code class="secret">([^<]+)</code>`).FindStringSubmatch(answer.text)
+	found := regexp.MustCompile(`<code class="secret"[^>]*>([^<]+)</code>`).FindStringSubmatch(answer.text)
 	require.Len(p, found, 2, answer.text)
 	return html.UnescapeString(found[1])
 }
