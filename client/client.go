@@ -103,6 +103,8 @@ type call struct {
 	accept string // defaults to application/json
 	key    string // the Idempotency-Key, if any
 	prefer string // the Prefer header, if any
+	// maxAge is sent as Cache-Control, if it is not 0.
+	maxAge time.Duration
 	// once marks a call that must not be sent twice.
 	once bool
 	// slow marks a call that waits for Dixa or for a claim.
@@ -218,6 +220,9 @@ func (c *Client) open(ctx context.Context, k call, body []byte) (*http.Response,
 	}
 	if k.prefer != "" {
 		req.Header.Set("Prefer", k.prefer)
+	}
+	if k.maxAge != 0 {
+		req.Header.Set("Cache-Control", "max-age="+strconv.Itoa(int(k.maxAge.Seconds())))
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

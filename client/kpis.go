@@ -54,6 +54,9 @@ type KPIQuery struct {
 	WithinDays int
 	// CompareDixa also asks Dixa for its own metric of the same meaning.
 	CompareDixa bool
+	// MaxAge is how old an answer about claims may be: a minute lets the service answer
+	// from memory what it was asked in the same minute. 0 asks for a new one.
+	MaxAge time.Duration
 }
 
 // KPIResult are the values of a key figure.
@@ -180,7 +183,7 @@ func (c *Client) KPIs(ctx context.Context, connectionID string) ([]KPIDefinition
 
 // KPI computes a key figure.
 func (c *Client) KPI(ctx context.Context, connectionID, id string, q KPIQuery) (KPIResult, error) {
-	return ask[KPIResult](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), slow: true})
+	return ask[KPIResult](ctx, c, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), slow: true, maxAge: q.MaxAge})
 }
 
 // KPICSV computes a key figure and returns it as CSV with a line of column names.

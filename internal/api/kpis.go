@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -74,6 +76,7 @@ type InKPI struct {
 type kpiInput struct {
 	InKPI
 	Accept  string `header:"Accept" hidden:"true"`
+	Cache   string `header:"Cache-Control" doc:"max-age=60 accepts an answer about claims that is up to a minute old, as RFC 9111 defines it. asked_at says when it was computed." example:"max-age=60"`
 	Format  string `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
 	Compare string `query:"compare" enum:"dixa" doc:"dixa also asks Dixa's analytics for its own metric of the same meaning."`
 }
@@ -114,7 +117,7 @@ func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
 		return nil, err
 	}
 	answer := kpiAnswer{}
-	if answer.Result, err = a.KPIs.Evaluate(ctx, in.Connection, definition, request, in.Schedule); err != nil {
+	if answer.Result, err = a.KPIs.Evaluate(ctx, in.Connection, definition, request, in.Schedule, maxAge(in.Cache)); err != nil {
 		return nil, err
 	}
 	if in.Compare != "" {
@@ -126,6 +129,17 @@ func (a *api) getKPI(ctx context.Context, in *kpiInput) (*streamOutput, error) {
 		return &streamOutput{Body: func(out huma.Context) { writeKPICSV(ctx, out, answer.Result) }}, nil
 	}
 	return writeJSON(answer)
+}
+
+// maxAge returns the max-age of a Cache-Control header; 0 if there is none.
+func maxAge(header string) time.Duration {
+	for directive := range strings.SplitSeq(header, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		if seconds, err := strconv.ParseInt(value, 10, 32); strings.EqualFold(name, "max-age") && err == nil {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
 }
 
 // figure returns the definition of a key figure that can be evaluated.

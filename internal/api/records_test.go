@@ -194,6 +194,37 @@ func TestKPIs(t *testing.T) {
 	_ = refusal(t, err, http.StatusUnprocessableEntity, client.CodeInvalid)
 }
 
+// An answer about claims may be up to a minute old for who accepts that.
+func TestKPIOfClaimsMayBeAMinuteOld(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	connection := b.connection("acme")
+	to := time.Now().Truncate(time.Minute).Add(time.Hour)
+	volume := func(maxAge time.Duration) (int, string) {
+		t.Helper()
+		result, err := b.client.KPI(t.Context(), connection, "claim_volume", client.KPIQuery{
+			From: to.AddDate(0, 0, -2).Format(time.RFC3339), To: to.Format(time.RFC3339), Bucket: "none", MaxAge: maxAge,
+		})
+		require.NoError(t, err)
+		n := 0
+		for _, s := range result.Series {
+			n += s.Buckets[0].Count
+		}
+		return n, result.Request.AskedAt.Format("15:04")
+	}
+	for {
+		before, minute := volume(time.Minute)
+		_ = b.claimOf("acme", fmt.Sprint("c-", before), "damaged")
+		old, _ := volume(time.Minute)
+		exact, now := volume(0)
+		require.Equal(t, before+1, exact)
+		if now == minute {
+			require.Equal(t, before, old)
+			return
+		}
+	}
+}
+
 func TestKPIByBusinessHoursTeamAndDixa(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -189,7 +189,7 @@ func (s *selection) fields() url.Values {
 // ask returns the question for a figure in the period. ignored are the filters that the
 // figure does not have.
 func (s *selection) ask(d client.KPIDefinition) (q client.KPIQuery, ignored []string) {
-	q = client.KPIQuery{From: s.from.Format(time.RFC3339), To: s.to.Format(time.RFC3339), Timezone: s.zone.String(), Bucket: "none"}
+	q = client.KPIQuery{From: s.from.Format(time.RFC3339), To: s.to.Format(time.RFC3339), Timezone: s.zone.String(), Bucket: "none", MaxAge: time.Minute}
 	for _, dimension := range append(slices.Clone(byConversation), byClaim...) {
 		value, chosen := s.By[dimension]
 		switch {

@@ -76,22 +76,25 @@ func (a *answers) get(ctx context.Context, key string, compute func(context.Cont
 
 // answerKey returns what the answer of a complete request depends on. The number of the
 // last change is read before the rows, so an answer is at least as new as its key says.
-// Claims have no such number, so their answers are not reusable.
-func (s *Service) answerKey(ctx context.Context, connectionID string, d *kpi.Definition, r kpi.Request, hours []store.ScheduleVersion) (key string, reusable bool, err error) {
+// Claims have no such number, so their answers are reusable within a minute only, by who
+// accepts this.
+func (s *Service) answerKey(ctx context.Context, connectionID string, d *kpi.Definition, r kpi.Request, hours []store.ScheduleVersion, maxAge time.Duration) (key string, reusable bool, err error) {
+	minute, change := r.Now.Truncate(time.Minute), int64(0)
 	if d.Subject == subjectClaims {
-		return "", false, nil
-	}
-	change, err := s.Store.Mirror.LastChange(ctx, connectionID)
-	if err != nil {
-		return "", false, err
-	}
-	// Of a period that has not ended, the answer depends on the time.
-	minute := r.Now.Truncate(time.Minute)
-	if !r.To.AddDate(0, 0, r.WithinDays+1).After(r.Now) {
-		minute = time.Time{}
+		if maxAge < time.Minute {
+			return "", false, nil
+		}
+	} else {
+		if change, err = s.Store.Mirror.LastChange(ctx, connectionID); err != nil {
+			return "", false, err
+		}
+		// Of a period that has ended, the answer does not depend on the time.
+		if !r.To.AddDate(0, 0, r.WithinDays+1).After(r.Now) {
+			minute = time.Time{}
+		}
 	}
 	r.Now = minute
-	text, err := json.Marshal([]any{connectionID, change, d.ID, r, hours})
+	text, err := json.Marshal([]any{connectionID, limitOf(ctx), change, d.ID, r, hours})
 	return string(text), true, err
 }
 

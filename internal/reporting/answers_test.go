@@ -74,10 +74,10 @@ func (w *world) ask(connection, id string, edit func(*kpi.Request)) *kpi.Result 
 	if edit != nil {
 		edit(&r)
 	}
-	got, err := w.service.Evaluate(w.Context(), connection, d, r, "")
+	got, err := w.service.Evaluate(w.Context(), connection, d, r, "", 0)
 	require.NoError(w, err)
 	fresh := &reporting.Service{Store: w.store} // has no answers yet
-	want, err := fresh.Evaluate(w.Context(), connection, d, r, "")
+	want, err := fresh.Evaluate(w.Context(), connection, d, r, "", 0)
 	require.NoError(w, err)
 	require.Equal(w, want.Series, got.Series)
 	require.Equal(w, want.Freshness, got.Freshness)
@@ -206,12 +206,12 @@ func TestAnswersOutliveTheFirstCaller(t *testing.T) {
 	cancel()
 	d, _ := kpi.ByID("conversation_volume")
 	r := kpi.Request{From: w.now.AddDate(0, 0, -90), To: w.now, Bucket: kpi.BucketNone, Now: w.now}
-	_, err := w.service.Evaluate(gone, w.connection, d, r, "")
+	_, err := w.service.Evaluate(gone, w.connection, d, r, "", 0)
 	require.ErrorIs(t, err, context.Canceled)
 	done := make(chan float64)
 	for range 8 {
 		go func() {
-			got, err := w.service.Evaluate(t.Context(), w.connection, d, r, "")
+			got, err := w.service.Evaluate(t.Context(), w.connection, d, r, "", 0)
 			if err != nil {
 				done <- -1
 				return
@@ -222,4 +222,29 @@ func TestAnswersOutliveTheFirstCaller(t *testing.T) {
 	for range 8 {
 		require.InDelta(t, 1, <-done, 0)
 	}
+}
+
+// Answers about claims are only given again within a minute, to who accepts that, and to
+// nobody who is limited to another shop.
+func TestAnswersAboutClaimsAreUsedAgainWithinAMinute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d, known := kpi.ByID("claim_volume")
+	require.True(t, known)
+	minute := w.now.Truncate(time.Minute)
+	ask := func(ctx context.Context, now time.Time, maxAge time.Duration) *kpi.Result {
+		r := kpi.Request{From: minute.AddDate(0, 0, -90), To: minute.Add(time.Minute), Bucket: kpi.BucketNone, Now: now}
+		result, err := w.service.Evaluate(ctx, w.connection, d, r, "", maxAge)
+		require.NoError(t, err)
+		return result
+	}
+	ctx, acme := t.Context(), reporting.LimitedTo(t.Context(), "acme")
+	first := ask(ctx, minute, time.Minute)
+	require.True(t, same(first, ask(ctx, minute.Add(59*time.Second), time.Minute)))
+	require.False(t, same(first, ask(ctx, minute, 0)))
+	require.False(t, same(first, ask(ctx, minute, 59*time.Second)))
+	require.False(t, same(first, ask(ctx, minute.Add(time.Minute), time.Minute)))
+	require.False(t, same(first, ask(acme, minute, time.Minute)))
+	require.True(t, same(ask(acme, minute, time.Minute), ask(acme, minute, time.Hour)))
+	require.False(t, same(ask(acme, minute, time.Minute), ask(reporting.LimitedTo(ctx, "other"), minute, time.Minute)))
 }

@@ -19,6 +19,11 @@ func LimitedTo(ctx context.Context, shop string) context.Context {
 // figures returns the figures of a connection that the caller may see. Everything that the
 // service says about claims comes from them.
 func (s *Service) figures(ctx context.Context, connectionID string) kpi.Source {
+	return s.Store.Mirror.FiguresFor(connectionID, limitOf(ctx))
+}
+
+// limitOf returns the shop to whose claims the context limits figures; empty if to none.
+func limitOf(ctx context.Context) string {
 	shop, _ := ctx.Value(shopKey{}).(string)
-	return s.Store.Mirror.FiguresFor(connectionID, shop)
+	return shop
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -34,14 +35,16 @@ type Service struct {
 // buckets are kept in the store.
 //
 // The answer may be one that was given before, if nothing changed since and the period has
-// ended, or the answer is of the same minute.
-func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string) (*kpi.Result, error) {
+// ended, or the answer is of the same minute. maxAge is how old an answer about claims may
+// be: if it is at least a minute, one of the same minute may be given again, although
+// claims changed since.
+func (s *Service) Evaluate(ctx context.Context, connectionID string, d kpi.Definition, r kpi.Request, schedule string, maxAge time.Duration) (*kpi.Result, error) {
 	r = d.Complete(r)
 	hours, versions, err := s.hours(ctx, connectionID, r, schedule)
 	if err != nil {
 		return nil, err
 	}
-	key, reusable, err := s.answerKey(ctx, connectionID, &d, r, versions)
+	key, reusable, err := s.answerKey(ctx, connectionID, &d, r, versions, maxAge)
 	if err != nil {
 		return nil, err
 	}
