@@ -35,6 +35,26 @@ type figureParts struct {
 	rows       map[int64]*conversationRow
 	messages   map[int64][]mirror.Message
 	activities map[int64][]mirror.Activity
+	// derived are figures that were computed from these in advance.
+	derived map[int64]*derivedFigures
+}
+
+// derivedFigures are computed figures. The digest tells whether those stored are the same.
+type derivedFigures struct {
+	mirror.Figures
+	digest []byte
+}
+
+// derive computes the figures of a conversation.
+func (p *figureParts) derive(id int64) (*derivedFigures, error) {
+	d := &derivedFigures{Figures: mirror.Derive(id, p.rows[id].Conversation, p.messages[id], p.activities[id])}
+	text, err := jsonv1.Marshal(d.Figures)
+	if err != nil {
+		return nil, fmt.Errorf("encode the figures of conversation %d: %w", id, err)
+	}
+	sum := sha256.Sum256(text)
+	d.digest = sum[:16]
+	return d, nil
 }
 
 // readParts reads the messages and activities of conversations.
@@ -56,15 +76,16 @@ func (s *core) saveFigures(ctx context.Context, tx *sql.Tx, connectionID string,
 	save := newFiguresUpsert(connectionID)
 	var same []int64
 	for _, id := range ids {
-		row := parts.rows[id]
-		if row == nil {
+		if parts.rows[id] == nil {
 			continue
 		}
-		changed, err := save.put(mirror.Derive(id, row.Conversation, parts.messages[id], parts.activities[id]), stored[id])
-		if err != nil {
-			return err
+		d := parts.derived[id]
+		if d == nil {
+			if d, err = parts.derive(id); err != nil {
+				return err
+			}
 		}
-		if !changed {
+		if !save.put(d, stored[id]) {
 			same = append(same, id)
 		}
 	}
@@ -206,28 +227,23 @@ func newFiguresUpsert(connectionID string) *figuresUpsert {
 	}
 }
 
-// put adds figures, unless they are as those stored.
-func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) (changed bool, err error) {
-	text, err := jsonv1.Marshal(f)
-	if err != nil {
-		return false, fmt.Errorf("encode the figures of conversation %d: %w", f.ConversationID, err)
+// put adds figures and returns true, unless they are as those stored.
+func (u *figuresUpsert) put(d *derivedFigures, stored *storedFigure) (changed bool) {
+	if stored != nil && bytes.Equal(d.digest, stored.digest) {
+		return false
 	}
-	sum := sha256.Sum256(text)
-	digest := sum[:16]
-	if stored != nil && bytes.Equal(digest, stored.digest) {
-		return false, nil
-	}
+	f := &d.Figures
 	u.changed = append(u.changed, f.ConversationID)
 	if stored != nil {
 		u.replaced = append(u.replaced, f.ConversationID)
 		u.days.add(stored.dates[:]...)
 	}
-	u.days.addFigures(&f)
+	u.days.addFigures(f)
 	figures := []any{
 		u.connectionID, f.ConversationID, micros(f.CreatedAt), plain(f.Channel), plain(f.Direction), plain(f.Status), plain(f.QueueID), plain(f.AssigneeID),
 		plain(f.RequesterID), micros(f.FirstInboundAt), micros(f.FirstResponseAt), plain(f.FirstResponseBy), f.AgentReplies, f.AutomatedMessages, f.CustomerMessages,
 		f.Notes, microsOf(f.QueueTime), f.QueueTimeFromLog, microsOf(f.HandlingTime), micros(f.FirstAssignedAt), micros(f.FirstClosedAt), micros(f.LastClosedAt),
-		f.Closes, f.Reopens, f.Transfers, f.Assignments, micros(f.LastActivityAt), f.DixaTotalDuration, f.DixaHandlingDuration, micros(f.AnonymizedAt), digest,
+		f.Closes, f.Reopens, f.Transfers, f.Assignments, micros(f.LastActivityAt), f.DixaTotalDuration, f.DixaHandlingDuration, micros(f.AnonymizedAt), d.digest,
 	}
 	if stored == nil {
 		u.figures.addNew(func() ([]any, error) { return figures, nil })
@@ -250,7 +266,7 @@ func (u *figuresUpsert) put(f mirror.Figures, stored *storedFigure) (changed boo
 	for _, tag := range slices.Compact(tags) {
 		u.tags.addNew(func() ([]any, error) { return []any{u.connectionID, f.ConversationID, tag}, nil })
 	}
-	return true, nil
+	return true
 }
 
 // run writes the figures. The events and tags of a conversation are replaced.

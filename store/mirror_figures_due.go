@@ -25,7 +25,7 @@ func (s Mirror) ComputeFigures(ctx context.Context, connectionID string, limit i
 }
 
 // figuresRun computes outdated figures, some conversations at once. It reads what the
-// next ones need while it writes the figures of those before them.
+// next ones need, and computes them, while it writes the figures of those before them.
 type figuresRun struct {
 	*core
 	connectionID string
@@ -41,8 +41,8 @@ type figuresRun struct {
 	before, after int64
 }
 
-// figuresAhead is what the figures of conversations need. change was the number of the
-// mirror's last change before it was read.
+// figuresAhead is what the figures of conversations need, and the figures. change was the
+// number of the mirror's last change before it was read.
 type figuresAhead struct {
 	figureParts
 	ids    []int64
@@ -106,7 +106,12 @@ func (r *figuresRun) parts(ctx context.Context, tx *sql.Tx, ready *figuresAhead,
 	}
 	parts := ready.figureParts
 	var err error
-	parts.rows, err = r.currentConversations(ctx, tx, r.connectionID, ids, parts.rows)
+	parts.rows, err = r.currentConversations(ctx, tx, r.connectionID, ids, ready.rows)
+	for id, row := range parts.rows {
+		if known := ready.rows[id]; known == nil || known.change != row.change || !known.LoggedAt.Equal(row.LoggedAt) {
+			delete(parts.derived, id)
+		}
+	}
 	return parts, err
 }
 
@@ -125,6 +130,14 @@ func (r *figuresRun) readAhead(ctx context.Context, after int64) *figuresAhead {
 		}
 		if err == nil {
 			ahead.figureParts, err = r.readParts(ctx, db, r.connectionID, rows, ahead.ids)
+		}
+		if err == nil {
+			ahead.derived = map[int64]*derivedFigures{}
+			for id := range ahead.rows {
+				if ahead.derived[id], err = ahead.derive(id); err != nil {
+					break
+				}
+			}
 		}
 		return err
 	})
