@@ -155,7 +155,7 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 	}
 	d := dashboardData{
 		Board: b.ID, Missing: missing, Shared: f.shared, Selection: selectionOf(q, b, time.Now(), v.words), Wall: wall,
-		Zones: zones, Periods: []string{"7", "30", "90", periodCustom},
+		Zones: zones, Periods: []string{"7", "30", "90", periodMonth, periodLastMonth, periodCustom},
 	}
 	d.Query, d.Keep = d.Selection.query(), d.Selection.keep(b)
 	for _, other := range all {

@@ -14,6 +14,9 @@ import (
 
 const (
 	periodCustom = "custom"
+	// periodMonth is the current month, periodLastMonth the one before.
+	periodMonth     = "month"
+	periodLastMonth = "last_month"
 	// maxParts is how many parts a period may have: a year has 53 weeks. It bounds the page.
 	maxParts = 53
 	// maxDays is how long a period may be.
@@ -79,23 +82,43 @@ func selectionOf(q url.Values, b board, now time.Time, words words) selection {
 			s.zone = zone
 		}
 	}
-	days, known := periods[s.Period]
-	if s.Period == periodCustom && s.choosePeriod(now, words) {
-		days = int(s.to.Sub(s.from).Hours()+23) / 24
-	} else {
-		if !known {
-			days = 30
-		}
-		y, m, d := now.In(s.zone).Date()
-		s.from, s.to = time.Date(y, m, d-days+1, 0, 0, 0, 0, s.zone), now.In(s.zone)
-	}
-	s.before, s.beforeTo = s.from.AddDate(0, 0, -days), s.to.AddDate(0, 0, -days)
+	days := s.choosePeriod(now.In(s.zone), words)
 	s.choosePart(float64(days), words)
 	return s
 }
 
-// choosePeriod sets the period that a person typed, if it is one.
-func (s *selection) choosePeriod(now time.Time, words words) bool {
+// choosePeriod sets the period and the one before, and returns its days.
+func (s *selection) choosePeriod(now time.Time, words words) (days int) {
+	y, m, d := now.Date()
+	days = cmp.Or(periods[s.Period], 30)
+	switch {
+	case s.Period == periodMonth, s.Period == periodLastMonth:
+		s.from, s.to = time.Date(y, m, 1, 0, 0, 0, 0, s.zone), now
+		if !s.to.After(s.from) { // at midnight
+			s.to = s.from.Add(time.Minute)
+		}
+		if s.Period == periodLastMonth {
+			s.from, s.to = s.from.AddDate(0, -1, 0), s.from
+		}
+		s.before, s.beforeTo = s.from.AddDate(0, -1, 0), s.to.AddDate(0, -1, 0)
+		if s.beforeTo.After(s.from) { // the month before is shorter
+			s.beforeTo = s.from
+		}
+		return s.days()
+	case s.Period == periodCustom && s.typedPeriod(now, words):
+		days = s.days()
+	default:
+		s.from, s.to = time.Date(y, m, d-days+1, 0, 0, 0, 0, s.zone), now
+	}
+	s.before, s.beforeTo = s.from.AddDate(0, 0, -days), s.to.AddDate(0, 0, -days)
+	return days
+}
+
+// days returns how many days the period has, of which the last may have begun only.
+func (s *selection) days() int { return int(s.to.Sub(s.from).Hours()+23) / 24 }
+
+// typedPeriod sets the period that a person typed, if it is one.
+func (s *selection) typedPeriod(now time.Time, words words) bool {
 	from, fromErr := time.ParseInLocation(time.DateOnly, s.From, s.zone)
 	to, toErr := time.ParseInLocation(time.DateOnly, s.To, s.zone)
 	switch {

@@ -85,9 +85,10 @@ type ownData struct {
 	Form form
 	// URL is where the form goes, Board the id of the board; empty for a new one.
 	URL, Board string
-	// Rows are the places of tiles.
-	Rows    []tileRow
-	Options []tileOption
+	// Rows are the places of tiles that are shown, More those that are folded away.
+	Rows, More []tileRow
+	// Groups are the tiles to choose from.
+	Groups []tileGroup
 	// Shared says that only figures of claims are offered, because the Dixa is shared.
 	Shared bool
 }
@@ -98,7 +99,16 @@ type tileRow struct {
 	Value string
 }
 
+// tileGroup are the tiles of one subject, by name.
+type tileGroup struct {
+	Label   string
+	Options []tileOption
+}
+
 type tileOption struct{ Value, Label string }
+
+// shownPlaces is how many places for tiles the form shows at first.
+const shownPlaces = 4
 
 // value identifies a tile in the form.
 func (t tile) value() string { return strings.Join([]string{t.KPI, string(t.Drawn), t.By}, " ") }
@@ -130,11 +140,32 @@ func (v *visit) showOwn(status int, id string, f form, chosen []tile) error {
 			offered = append(offered, t)
 		}
 	}
-	for _, t := range offered {
-		d.Options = append(d.Options, tileOption{t.value(), v.tileTitle(t) + " – " + v.words.say("own.chart."+string(t.Drawn))})
-	}
+	shown := max(shownPlaces, min(len(chosen)+1, len(d.Rows)))
+	d.Rows, d.More = d.Rows[:shown], d.Rows[shown:]
+	d.Groups = v.tileGroups(offered)
 	v.show(status, "ownboard", view{Title: title, Data: d})
 	return nil
+}
+
+// tileGroups returns the tiles that the form offers, first those about conversations.
+func (v *visit) tileGroups(offered []tile) (groups []tileGroup) {
+	for _, claims := range []bool{false, true} {
+		g := tileGroup{Label: v.words.say("dash.subject.conversations")}
+		if claims {
+			g.Label = v.words.say("dash.subject.claims")
+		}
+		for _, t := range offered {
+			if t.aboutClaims() == claims {
+				g.Options = append(g.Options, tileOption{t.value(), v.tileTitle(t) + " – " + v.words.say("own.chart."+string(t.Drawn))})
+			}
+		}
+		if len(g.Options) == 0 {
+			continue
+		}
+		slices.SortFunc(g.Options, func(a, b tileOption) int { return strings.Compare(strings.ToLower(a.Label), strings.ToLower(b.Label)) })
+		groups = append(groups, g)
+	}
+	return groups
 }
 
 // newBoard shows the form of a new board.

@@ -38,6 +38,8 @@ type tileData struct {
 	// Value is the figure over the whole period, Change how it differs from the period
 	// before, and Behind how many conversations it comes from.
 	Value, Change, Behind string
+	// Statistic is what the value is of the values behind it, if it is a median.
+	Statistic string
 	// BehindURL is the address of those conversations; empty if there are none to list.
 	BehindURL string
 	// Ignored says which filters do not apply to the figure.
@@ -103,6 +105,9 @@ func (v *visit) tile(b board, index int, a *tileAnswer, page *dashboardData) til
 	}
 	unit, now := a.definition.Unit, only(a.total)
 	d.Value = v.amount(unit, now.Value)
+	if now.Value != nil && isMedian(a.definition) {
+		d.Statistic = v.words.say("dash.median")
+	}
 	d.Change = v.change(a, now.Value, only(a.before).Value)
 	if d.Behind = v.countBehind(a.definition.Subject, now); now.Count == 0 && page.Missing != "mirror" {
 		d.Behind = v.words.say("dash.nothing." + a.definition.Subject)
@@ -115,6 +120,9 @@ func (v *visit) tile(b board, index int, a *tileAnswer, page *dashboardData) til
 	}
 	return d
 }
+
+// isMedian reports whether the values of a figure are medians.
+func isMedian(d client.KPIDefinition) bool { return slices.Contains(d.Aggregates, "median") }
 
 // tileTitle names a tile.
 func (v *visit) tileTitle(t tile) string {
@@ -256,7 +264,7 @@ func (v *visit) overTime(d *tileData, o chart.Options, t tile, a *tileAnswer, sc
 		name := v.words.say("dash.value")
 		if t.By != "" {
 			name = v.group(t.By, s)
-		} else if slices.Contains(a.definition.Aggregates, "median") {
+		} else if isMedian(a.definition) {
 			name = v.words.say("dash.median")
 		}
 		link := plain
