@@ -197,6 +197,11 @@ func (a *api) startImport(ctx context.Context, in *startImportInput) (*startImpo
 	if fieldErrors := claim.ValidateStruct(&request); len(fieldErrors) > 0 {
 		return nil, &claim.InvalidError{What: "import", Errors: fieldErrors}
 	}
+	for field, at := range map[string]time.Time{"from": request.From, "to": request.To} {
+		if y := at.UTC().Year(); !at.IsZero() && (y < 1 || y > 9999) {
+			return nil, invalid("import", field, "must be in the years 1 to 9999, in UTC")
+		}
+	}
 	if !request.To.IsZero() && !request.From.Before(request.To) {
 		return nil, invalid("import", "to", "must be after from")
 	}

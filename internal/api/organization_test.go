@@ -91,6 +91,11 @@ func TestImports(t *testing.T) {
 	_, err := b.client.StartImport(ctx, id, claim.ImportRequest{})
 	require.Contains(t, refusal(t, err, http.StatusConflict, client.CodeConflict).Detail, "no data source")
 	b.source(id, claim.DataSource{Title: "all"})
+	for field, at := range map[string]string{"from": "0001-01-01T00:30:00+01:00", "to": "9999-12-31T23:59:59-01:00"} {
+		r := b.send("POST", "/v1/connections/"+id+"/imports", b.secret, `{"`+field+`": "`+at+`"}`)
+		require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, r.text)
+		require.Equal(t, field, r.problem(t).Errors[0].Field)
+	}
 	r := b.send("POST", "/v1/connections/"+id+"/imports", b.secret, "")
 	require.Equal(t, http.StatusAccepted, r.StatusCode, r.text)
 	require.JSONEq(t, `{"state": "starting"}`, r.text)

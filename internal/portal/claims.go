@@ -139,8 +139,8 @@ func (v *visit) claimFilter(query url.Values) (client.Filter, form) {
 		if text == "" {
 			return time.Time{}
 		}
-		t, err := time.ParseInLocation(time.DateOnly, text, zone)
-		if err != nil {
+		t, ok := timeOfForm(text, zone)
+		if !ok {
 			typed.Faults[field] = v.words.say("claims.filter.date")
 		}
 		return t

@@ -211,6 +211,12 @@ func TestImportIsFollowedAndControlled(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, refused.status)
 	require.Contains(t, refused.text, "The end must not be before the beginning")
 	require.Contains(t, refused.text, `value="ratings" checked`)
+	for _, day := range []string{"9999-12-31", "0000-01-01", "soon"} {
+		refused = p.post("/portal/data/imports", url.Values{"to": {day}})
+		require.Equal(t, http.StatusUnprocessableEntity, refused.status, day)
+		require.Contains(t, refused.text, `aria-invalid="true"`, day)
+		require.Equal(t, http.StatusUnprocessableEntity, p.get("/portal/claims?to="+day).status, day)
+	}
 	started := p.post("/portal/data/imports", url.Values{"from": {"2026-02-01"}, "to": {"2026-02-01"}, "zone": {"Europe/Berlin"}})
 	require.Contains(t, started.text, "The import starts")
 	require.Equal(t, "after=none", started.url.RawQuery)

@@ -46,6 +46,10 @@ func (v *visit) zoneOfForm() *time.Location {
 	return zone
 }
 
+// lastYear is the last year that a form takes. JSON has no years after 9999, and some
+// periods end a day after the last one.
+const lastYear = 9998
+
 // timeOfForm reads a field of a date, or of a date and time. An empty field is the zero
 // time.
 func timeOfForm(text string, zone *time.Location) (t time.Time, ok bool) {
@@ -54,7 +58,7 @@ func timeOfForm(text string, zone *time.Location) (t time.Time, ok bool) {
 	}
 	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			return t, true
+			return t, t.Year() > 0 && t.Year() <= lastYear
 		}
 	}
 	return time.Time{}, false
