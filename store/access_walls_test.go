@@ -18,7 +18,7 @@ func TestWalls(t *testing.T) {
 		n := claim.NewWall{Name: "Support\x00 room", Board: "backlog", Query: "period=7&zone=Europe/Berlin", Language: "de"}
 		wall, secret, err := s.Walls.Create(ctx, "acme", "portal staff-1", n)
 		require.NoError(t, err)
-		require.Regexp(t, `^cfw_\w{40,}$`, secret)
+		require.Regexp(t, `^cfw_[\w-]{40,}$`, secret)
 		require.Equal(t, "Support room", wall.Name)
 		require.True(t, now.Now().Equal(wall.CreatedAt))
 		second, another, err := s.Walls.Create(ctx, "acme", "portal staff-1", n)
