@@ -12,7 +12,7 @@ import (
 
 // KPIBehindQuery asks for the conversations or claims behind one value of a key figure.
 type KPIBehindQuery struct {
-	// KPIQuery is the question that the value answers. CompareDixa is ignored.
+	// KPIQuery is the question that the value answers. CompareDixa and MaxAge are ignored.
 	KPIQuery
 	// Group is the group of By whose value it is.
 	Group string

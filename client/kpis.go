@@ -188,7 +188,7 @@ func (c *Client) KPI(ctx context.Context, connectionID, id string, q KPIQuery) (
 
 // KPICSV computes a key figure and returns it as CSV with a line of column names.
 func (c *Client) KPICSV(ctx context.Context, connectionID, id string, q KPIQuery) ([]byte, error) {
-	return c.send(ctx, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), accept: "text/csv", slow: true})
+	return c.send(ctx, call{method: http.MethodGet, path: connectionPath(connectionID, "kpis", id), query: q.query(), accept: "text/csv", slow: true, maxAge: q.MaxAge})
 }
 
 // VerifyKPI computes the kept values of a key figure from the rows and compares them.

@@ -3,6 +3,8 @@ package dixa
 import (
 	"encoding/json"
 	"strconv"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Measure is a way to aggregate a metric. The set is open.
@@ -169,7 +171,7 @@ func (a Aggregate) Number() (value float64, ok bool) { return rawNumber(a.Value)
 
 // PresenceDurations returns the value if it is a list of durations.
 func (a Aggregate) PresenceDurations() (durations []PresenceDuration, ok bool) {
-	ok = json.Unmarshal(a.Value, &durations) == nil && durations != nil
+	ok = jsonv1.Unmarshal(a.Value, &durations) == nil && durations != nil
 	return durations, ok
 }
 

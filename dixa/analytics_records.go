@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // AnalyticsRecord is one event, such as the closing of a conversation.
@@ -102,7 +104,7 @@ func (v FieldValue) MarshalJSON() ([]byte, error) { return encodeOpen(v) }
 // as in JSON. It is empty for a list.
 func (v FieldValue) Text() string {
 	var text string
-	if json.Unmarshal(v.Value, &text) == nil {
+	if jsonv1.Unmarshal(v.Value, &text) == nil {
 		return text
 	}
 	return string(v.Value)

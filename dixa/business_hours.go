@@ -3,12 +3,13 @@ package dixa
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // MaxUpcomingDays is the largest number of days of BusinessHoursService.Upcoming.
@@ -72,12 +73,12 @@ type HoursName string
 // UnmarshalJSON decodes a string or an object with a _type.
 func (n *HoursName) UnmarshalJSON(b []byte) error {
 	if b = bytes.TrimSpace(b); len(b) == 0 || b[0] != '{' {
-		return json.Unmarshal(b, (*string)(n))
+		return jsonv1.Unmarshal(b, (*string)(n))
 	}
 	var object struct {
 		Type string `json:"_type"`
 	}
-	err := json.Unmarshal(b, &object)
+	err := jsonv1.Unmarshal(b, &object)
 	*n = HoursName(object.Type)
 	return err
 }
@@ -189,7 +190,7 @@ func (s *BusinessStatus) UnmarshalJSON(b []byte) error {
 	var required struct {
 		IsOpen *bool `json:"isOpen"`
 	}
-	if err := json.Unmarshal(b, &required); err != nil {
+	if err := jsonv1.Unmarshal(b, &required); err != nil {
 		return err
 	}
 	if required.IsOpen == nil {

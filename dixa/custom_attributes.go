@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // CustomAttributesService reads the definitions of custom attributes. Set their
@@ -125,10 +127,10 @@ func (v *AttributeValue) UnmarshalJSON(b []byte) error {
 		v.Null = true
 		return nil
 	}
-	if json.Unmarshal(b, &v.Text) == nil {
+	if jsonv1.Unmarshal(b, &v.Text) == nil {
 		return nil
 	}
-	if json.Unmarshal(b, &v.Path) == nil {
+	if jsonv1.Unmarshal(b, &v.Path) == nil {
 		return nil
 	}
 	*v = AttributeValue{Other: bytes.Clone(b)}

@@ -2,7 +2,8 @@ package dixa
 
 import (
 	"bytes"
-	"encoding/json"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // MessageAddedEvent is the data of EventConversationMessageAdded.
@@ -85,12 +86,12 @@ type EventAttachment struct {
 func (a *EventAttachment) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte(`"`)) {
 		*a = EventAttachment{}
-		return json.Unmarshal(b, &a.URL)
+		return jsonv1.Unmarshal(b, &a.URL)
 	}
 	if err := decodeLenient(b, a); err != nil {
 		return err
 	}
-	if camel := a.Extra["prettyName"]; a.PrettyName == "" && json.Unmarshal(camel, &a.PrettyName) == nil {
+	if camel := a.Extra["prettyName"]; a.PrettyName == "" && jsonv1.Unmarshal(camel, &a.PrettyName) == nil {
 		if delete(a.Extra, "prettyName"); len(a.Extra) == 0 {
 			a.Extra = nil
 		}

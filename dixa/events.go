@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // ErrMalformedEvent means that the body of a webhook delivery is not an event.
@@ -47,7 +49,7 @@ func ParseEvent(body []byte) (*Event, error) {
 		return nil, fmt.Errorf("dixa: %w: the body is not valid UTF-8", ErrMalformedEvent)
 	}
 	var event Event
-	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &event); err != nil {
+	if err := jsonv1.Unmarshal(bytes.TrimPrefix(body, []byte("\uFEFF")), &event); err != nil {
 		return nil, fmt.Errorf("dixa: %w: the body is not a JSON object", ErrMalformedEvent)
 	}
 	switch {
@@ -78,7 +80,7 @@ func (e *Event) Conversation() (conversation *EventConversation, ok bool) {
 	var data struct {
 		Conversation *EventConversation `json:"conversation"`
 	}
-	if err := json.Unmarshal(e.Data, &data); err != nil || data.Conversation == nil || data.Conversation.ID <= 0 {
+	if err := jsonv1.Unmarshal(e.Data, &data); err != nil || data.Conversation == nil || data.Conversation.ID <= 0 {
 		return nil, false
 	}
 	return data.Conversation, true
@@ -91,7 +93,7 @@ func eventData[T any](e *Event, name EventName) *T {
 		return nil
 	}
 	data := new(T)
-	if err := json.Unmarshal(e.Data, data); err != nil {
+	if err := jsonv1.Unmarshal(e.Data, data); err != nil {
 		return nil
 	}
 	return data

@@ -3,9 +3,10 @@ package dixa
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Content is the text of a message in one format.
@@ -227,10 +228,10 @@ func (p *Party) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] != '{' {
 		*p = Party{}
 		if b[0] == '"' {
-			return json.Unmarshal(b, &p.Phone)
+			return jsonv1.Unmarshal(b, &p.Phone)
 		}
-		var number json.Number
-		err := json.Unmarshal(b, &number)
+		var number jsonv1.Number
+		err := jsonv1.Unmarshal(b, &number)
 		p.Phone = number.String()
 		return err
 	}
@@ -252,10 +253,10 @@ type Parties []Party
 // UnmarshalJSON accepts a list or a single party.
 func (p *Parties) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(b, []byte("[")) || bytes.Equal(b, []byte("null")) {
-		return json.Unmarshal(b, (*[]Party)(p))
+		return jsonv1.Unmarshal(b, (*[]Party)(p))
 	}
 	*p = make(Parties, 1)
-	return json.Unmarshal(b, &(*p)[0])
+	return jsonv1.Unmarshal(b, &(*p)[0])
 }
 
 // MarshalJSON writes a single phone number by itself, and anything else as a list.

@@ -2,6 +2,8 @@ package dixa_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"testing"
 
@@ -126,4 +128,30 @@ func FuzzResponses(f *testing.F) {
 			require.NoError(t, json.Unmarshal(encoded, into), "%T: %s", into, encoded)
 		}
 	})
+}
+
+// What a response says is personal. An error about it names the place only, also for types
+// that decode themselves.
+func TestErrorsDoNotQuoteResponses(t *testing.T) {
+	t.Parallel()
+	const secret = "4511223344"
+	var body string
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(body)) // the client may have gone
+	}))
+	t.Cleanup(host.Close)
+	client, err := dixa.New("token", dixa.WithBaseURL(host.URL+"/v1/"))
+	require.NoError(t, err)
+	messages := func(attributes string) string {
+		return `{"data":[{"id":"m-1","attributes":` + attributes + `}]}`
+	}
+	for _, body = range []string{
+		messages(`{"to":[{"email":` + secret + `}]}`), messages(`{"to":{"email":` + secret + `}}`), messages(`{"to":[true,` + secret + `]}`),
+		messages(`{"from":{"name":` + secret + `}}`), messages(secret), messages(`{"direction":` + secret + `}`), `{"data":` + secret + `}`, `{"data":[` + secret,
+	} {
+		_, err := client.Conversations.Messages(t.Context(), 1)
+		require.ErrorIs(t, err, dixa.ErrMalformedResponse, body)
+		require.NotContains(t, err.Error(), secret, body)
+	}
 }

@@ -70,7 +70,7 @@ func (r *figuresRun) step(ctx context.Context) (n int, err error) {
 		}
 		if n == r.limit && next == nil {
 			next = make(chan *figuresAhead, 1)
-			go func() { next <- r.readAhead(ctx, ids[n-1]) }()
+			go func(after int64) { next <- r.readAhead(ctx, after) }(last)
 		}
 		if err := r.saveFigures(ctx, tx, r.connectionID, parts, ids); err != nil {
 			return err

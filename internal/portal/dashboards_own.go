@@ -55,7 +55,7 @@ func (v *visit) savedBoards() ([]board, error) {
 
 // sharesDixa reports whether other shops use the shop's Dixa organization or did before.
 func (v *visit) sharesDixa() (bool, error) {
-	shop, err := v.api.Shop(v.r.Context(), v.session.Shop)
+	shop, err := v.api.PlainShop(v.r.Context(), v.session.Shop)
 	return err == nil && shop.Connection != nil && shop.Connection.Shared, err
 }
 

@@ -80,7 +80,7 @@ func (a *answers) get(ctx context.Context, key string, compute func(context.Cont
 // accepts this.
 func (s *Service) answerKey(ctx context.Context, connectionID string, d *kpi.Definition, r kpi.Request, hours []store.ScheduleVersion, maxAge time.Duration) (key string, reusable bool, err error) {
 	minute, change := r.Now.Truncate(time.Minute), int64(0)
-	if d.Subject == subjectClaims {
+	if d.AboutClaims() {
 		if maxAge < time.Minute {
 			return "", false, nil
 		}
@@ -97,9 +97,6 @@ func (s *Service) answerKey(ctx context.Context, connectionID string, d *kpi.Def
 	text, err := json.Marshal([]any{connectionID, limitOf(ctx), change, d.ID, r, hours})
 	return string(text), true, err
 }
-
-// subjectClaims is the subject of the figures of claims.
-const subjectClaims = "claims"
 
 func (a *answers) kept(key string) *kpi.Result {
 	a.mu.Lock()

@@ -38,7 +38,7 @@ func (s *Service) Behind(ctx context.Context, connectionID string, d kpi.Definit
 		last := behind.Members[len(behind.Members)-1]
 		next = &kpi.Place{At: last.At, ID: last.ID}
 	}
-	if d.Subject == "claims" {
+	if d.AboutClaims() {
 		return page, next, s.addClaims(ctx, page.Members, behind.Members)
 	}
 	return page, next, s.addConversations(ctx, connectionID, e.Directory, page.Members, behind.Members)
@@ -56,7 +56,8 @@ func memberOf(m *kpi.Member, d kpi.Definition, share bool) client.KPIMember {
 	return out
 }
 
-// addConversations adds what is known of the conversations.
+// addConversations adds what is known of the conversations. Who is limited to a shop learns
+// of its own claims only.
 func (s *Service) addConversations(ctx context.Context, connectionID string, names kpi.Directory, out []client.KPIMember, members []kpi.Member) error {
 	ids := make([]int64, len(members))
 	for i := range members {
@@ -71,7 +72,7 @@ func (s *Service) addConversations(ctx context.Context, connectionID string, nam
 		o.ConversationID, o.CreatedAt, o.Channel, o.Direction = members[i].ID, c.CreatedAt, c.Channel, c.Direction
 		o.AgentID, o.QueueID = members[i].Labels[0], members[i].Labels[1]
 		o.Agent, o.Queue = cmp.Or(names.AgentNames[o.AgentID], o.AgentID), cmp.Or(names.QueueNames[o.QueueID], o.QueueID)
-		if c.Claim != (claim.Ref{}) {
+		if limit := limitOf(ctx); c.Claim != (claim.Ref{}) && (limit == "" || limit == c.Claim.Shop) {
 			o.Claim = &c.Claim
 		}
 	}
