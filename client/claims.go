@@ -7,6 +7,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/claimflow/claimflow/claim"
@@ -212,6 +214,17 @@ func (c *Client) Link(ctx context.Context, ref claim.Ref, conversationID int64) 
 
 func operation(ref claim.Ref, verb string, body any) call {
 	return call{method: http.MethodPost, path: append(oneClaim(ref), verb), body: body}
+}
+
+// ClaimsOf returns the claims of a shop whose conversations have these ids, of at most 500
+// conversations.
+func (c *Client) ClaimsOf(ctx context.Context, shop string, conversations []int64) ([]claim.Record, error) {
+	ids := make([]string, len(conversations))
+	for i, id := range conversations {
+		ids[i] = strconv.FormatInt(id, 10)
+	}
+	page, err := ask[Page](ctx, c, call{method: http.MethodGet, path: shopPath(shop, "claims"), query: query("conversation_id", strings.Join(ids, ","), "limit", "500")})
+	return page.Claims, err
 }
 
 func (c *Client) operate(ctx context.Context, k call) (claim.Record, error) {

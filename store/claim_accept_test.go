@@ -214,7 +214,7 @@ func TestListFiltersAndPages(t *testing.T) {
 				"cause":        {store.ClaimFilter{Cause: claim.CauseTemplate}, "b"},
 				"reason":       {store.ClaimFilter{Reason: "notReceived"}, "d"},
 				"order":        {store.ClaimFilter{OrderNumber: "#c"}, "c"},
-				"conversation": {store.ClaimFilter{ConversationID: 5}, "c"},
+				"conversation": {store.ClaimFilter{ConversationIDs: []int64{5, 999}}, "c"},
 				"since":        {store.ClaimFilter{Since: start.Add(2000)}, "ef"},
 				"until":        {store.ClaimFilter{Until: start.Add(1000)}, "ba"},
 				"together":     {store.ClaimFilter{Shop: "acme", Reason: "partial_damage", Since: start.Add(1000)}, "fc"},

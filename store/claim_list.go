@@ -23,9 +23,10 @@ type ClaimFilter struct {
 	States []claim.State
 	Cause  claim.Cause
 	// Reason matches in any spelling, see [claim.NormalizeKey].
-	Reason         string
-	OrderNumber    string
-	ConversationID int64
+	Reason      string
+	OrderNumber string
+	// ConversationIDs selects the claims of these conversations.
+	ConversationIDs []int64
 	// Phase and Carrier match in any spelling. Carrier is that of the first shipment that
 	// has one.
 	Phase, Carrier string
@@ -62,7 +63,9 @@ func (s Claims) List(ctx context.Context, f ClaimFilter) (records []claim.Record
 	equals("c.cause", f.Cause, f.Cause != "")
 	equals("c.reason_key", claim.NormalizeKey(f.Reason), f.Reason != "")
 	equals("c.order_number", plain(f.OrderNumber), f.OrderNumber != "")
-	equals("c.conversation_id", f.ConversationID, f.ConversationID != 0)
+	if len(f.ConversationIDs) > 0 {
+		where = append(where, "c.conversation_id IN ("+s.dialect.integers(&args, f.ConversationIDs)+")")
+	}
 	equals("c.phase_key", claim.NormalizeKey(f.Phase), f.Phase != "")
 	equals("c.carrier_key", claim.NormalizeKey(f.Carrier), f.Carrier != "")
 	if f.Search != "" {

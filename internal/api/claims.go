@@ -71,27 +71,27 @@ func (a *api) submitClaim(ctx context.Context, in *submitInput) (*submitOutput, 
 
 type listInput struct {
 	InShop
-	Accept         string    `header:"Accept" hidden:"true"`
-	Format         string    `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
-	State          []string  `query:"state" doc:"Only claims in one of these states, separated by commas."`
-	Cause          string    `query:"cause" doc:"Only claims parked for this cause."`
-	Reason         string    `query:"reason" doc:"Only claims of this reason, in any spelling."`
-	OrderNumber    string    `query:"order_number" doc:"Only claims of this order."`
-	ConversationID int64     `query:"conversation_id" minimum:"1" doc:"Only the claim of this conversation."`
-	Phase          string    `query:"phase" doc:"Only claims whose parcel was in this phase, in any spelling."`
-	Carrier        string    `query:"carrier" doc:"Only claims whose first parcel has this carrier, in any spelling."`
-	Search         string    `query:"search" doc:"Only the claim with this id, claims of this order, both with or without a leading #, and claims of the customer with this email address (or, without an address, this phone number or external id)."`
-	Customers      bool      `query:"customers" doc:"Adds customers, the names of the customers by the ids of the claims. They are personal data. Not with CSV."`
-	Since          time.Time `query:"since" doc:"Only claims accepted at or after this time."`
-	Until          time.Time `query:"until" doc:"Only claims accepted before this time."`
-	Limit          int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of claims per page."`
-	Cursor         string    `query:"cursor" doc:"The cursor from the previous page."`
+	Accept        string    `header:"Accept" hidden:"true"`
+	Format        string    `query:"format" enum:"json,csv" doc:"csv returns CSV regardless of the Accept header."`
+	State         []string  `query:"state" doc:"Only claims in one of these states, separated by commas."`
+	Cause         string    `query:"cause" doc:"Only claims parked for this cause."`
+	Reason        string    `query:"reason" doc:"Only claims of this reason, in any spelling."`
+	OrderNumber   string    `query:"order_number" doc:"Only claims of this order."`
+	Conversations []int64   `query:"conversation_id" maxItems:"500" doc:"Only the claims of these conversations, separated by commas."`
+	Phase         string    `query:"phase" doc:"Only claims whose parcel was in this phase, in any spelling."`
+	Carrier       string    `query:"carrier" doc:"Only claims whose first parcel has this carrier, in any spelling."`
+	Search        string    `query:"search" doc:"Only the claim with this id, claims of this order, both with or without a leading #, and claims of the customer with this email address (or, without an address, this phone number or external id)."`
+	Customers     bool      `query:"customers" doc:"Adds customers, the names of the customers by the ids of the claims. They are personal data. Not with CSV."`
+	Since         time.Time `query:"since" doc:"Only claims accepted at or after this time."`
+	Until         time.Time `query:"until" doc:"Only claims accepted before this time."`
+	Limit         int       `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"The number of claims per page."`
+	Cursor        string    `query:"cursor" doc:"The cursor from the previous page."`
 }
 
 func (in *listInput) filter() (store.ClaimFilter, error) {
 	f := store.ClaimFilter{
 		Shop: in.Shop, Cause: claim.Cause(in.Cause), Reason: in.Reason, OrderNumber: in.OrderNumber,
-		ConversationID: in.ConversationID, Since: in.Since, Until: in.Until, Limit: in.Limit, Cursor: in.Cursor,
+		ConversationIDs: in.Conversations, Since: in.Since, Until: in.Until, Limit: in.Limit, Cursor: in.Cursor,
 		Phase: in.Phase, Carrier: in.Carrier, Search: in.Search,
 	}
 	if in.Cause != "" && !slices.Contains(claim.Causes(), f.Cause) {

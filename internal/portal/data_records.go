@@ -145,23 +145,24 @@ func (v *visit) addClaims(d *recordsData) error {
 	if column < 0 || !v.shows(claim.PageClaims) {
 		return nil
 	}
-	claims := map[string]string{} // by conversation
+	var conversations []int64
 	for _, row := range d.Rows {
-		cell := &row[column]
-		id, known := claims[cell.Text]
-		if conversation, err := strconv.ParseInt(cell.Text, 10, 64); !known && err == nil && conversation > 0 {
-			page, err := v.api.ClaimsPage(v.r.Context(), v.session.Shop, client.Filter{ConversationID: conversation, PageSize: 1}, "")
-			if err != nil {
-				return err
-			}
-			if len(page.Claims) > 0 {
-				id = page.Claims[0].ID
-			}
-			claims[cell.Text] = id
+		if id, err := strconv.ParseInt(row[column].Text, 10, 64); err == nil && !slices.Contains(conversations, id) {
+			conversations = append(conversations, id)
 		}
-		cell.Claim = id
 	}
-	return nil
+	if len(conversations) == 0 {
+		return nil
+	}
+	records, err := v.api.ClaimsOf(v.r.Context(), v.session.Shop, conversations)
+	claims := map[string]string{} // by conversation
+	for _, r := range records {
+		claims[strconv.FormatInt(r.ConversationID, 10)] = r.ID
+	}
+	for _, row := range d.Rows {
+		row[column].Claim = claims[row[column].Text]
+	}
+	return err
 }
 
 // columnsOf returns the members of a source's records that the table shows.
