@@ -46,7 +46,7 @@ type session struct {
 func (a *Dixa) withSession(ctx context.Context, ref claim.Ref, doing string, step func(context.Context, *session) error) error {
 	ctx, requests := connection.Count(ctx)
 	ctx = connection.WithRedaction(ctx, func() map[string]bool { return a.personalWords(ctx, ref) })
-	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
+	stop := heartbeat(ctx, alive)
 	s, err := a.session(ctx, ref)
 	if err == nil {
 		err = step(ctx, s)
@@ -198,6 +198,9 @@ func heartbeat(ctx context.Context, beat func(context.Context)) (stop func()) {
 	}()
 	return func() { close(done) }
 }
+
+// alive is a heartbeat without details.
+func alive(ctx context.Context) { activity.RecordHeartbeat(ctx) }
 
 // window is how long after an unanswered send its effect may still appear.
 func (s *session) window() time.Duration {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -61,7 +59,7 @@ func loadErasure(ctx context.Context, s *store.Store, ref ErasureRef) (*erasureR
 // withDixa runs a step with a client of the shop's Dixa. If the shop has none or may not
 // write to it, the step does not run, and the report says so.
 func (a *Erasures) withDixa(ctx context.Context, ref ErasureRef, doing string, step func(context.Context, *erasureRun) error) error {
-	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
+	stop := heartbeat(ctx, alive)
 	defer stop()
 	r, settings, err := loadErasure(ctx, a.Store, ref)
 	if errors.Is(err, store.ErrNotFound) {

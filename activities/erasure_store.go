@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/store"
 )
@@ -16,7 +14,7 @@ type ErasureStore struct{ Store *store.Store }
 
 // step runs a step with heartbeats. It does nothing if the erasure has ended.
 func (a *ErasureStore) step(ctx context.Context, ref ErasureRef, name, doing string, step func(context.Context, *erasureRun) error) error {
-	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
+	stop := heartbeat(ctx, alive)
 	defer stop()
 	err := a.Store.Erasures.Step(ctx, ref.ID, name)
 	var r *erasureRun

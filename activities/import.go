@@ -283,7 +283,7 @@ type ImportWindowInput struct {
 // cancelled continues later where it stopped.
 func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim.ImportCounts, error) {
 	r := &windowRun{Imports: a, ImportWindowInput: in, rejects: map[int]string{}, saved: time.Now()}
-	stop := heartbeat(ctx, r.beat)
+	stop := heartbeat(ctx, alive)
 	defer stop()
 	ctx, ended := untilStop(ctx)
 	defer ended()
@@ -299,7 +299,7 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 		return r.total, toTemporal("end the window", err)
 	}
 	err = r.classify(ctx, err)
-	r.beat(ctx) // the next attempt continues from here
+	// The next attempt continues from here.
 	if saveErr := r.save(context.WithoutCancel(ctx), claim.WindowWaiting, err.Error()); saveErr != nil {
 		activity.GetLogger(ctx).Warn("cannot record why a window failed", "import", in.ImportID, "error", saveErr)
 	}

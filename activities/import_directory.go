@@ -37,7 +37,9 @@ func (r *windowRun) readDirectory(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the directory, %s: %w", kind, err)
 		}
-		r.advance(func(p *windowPlace) { p.Kinds = n + 1 })
+		if err := r.advance(ctx, func(p *windowPlace) { p.Kinds = n + 1 }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,6 +137,58 @@ func TestSearchResumes(t *testing.T) {
 	}
 	b.requireTruth(false)
 	require.GreaterOrEqual(t, i.Read, 12)
+}
+
+// An attempt at a search hangs in a request, so Temporal starts another one without an
+// answer of the first. It continues after the last conversation that is stored, and what
+// the first one says in the end changes nothing.
+func TestAttemptThatHangs(t *testing.T) {
+	t.Parallel()
+	b := newImportBench(t, 12, server.Switches{}, 20*time.Hour)
+	b.dixa.Inject(server.Fault{Operation: conversationExport, Kind: server.FaultStatus, Status: http.StatusForbidden})
+	b.source(claim.DataSource{Title: "Conversations", From: time.Now().Add(-23 * time.Hour), Streams: []claim.Stream{claim.StreamConversations, claim.StreamMessages}})
+	i := b.plan(claim.ImportRequest{})
+	require.Equal(t, claim.AccessSearch, i.Access)
+	w := b.only(i, claim.StreamConversations)
+
+	hangs, released := make(chan string, 1), make(chan struct{})
+	var mu sync.Mutex
+	asked := map[string]int{}
+	b.ask(func(answer http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/messages") {
+			return false
+		}
+		mu.Lock()
+		asked[r.URL.Path]++
+		hang := len(asked) == 6 && asked[r.URL.Path] == 1
+		mu.Unlock()
+		if hang {
+			hangs <- r.URL.Path
+			<-released
+			answer.WriteHeader(http.StatusBadGateway)
+		}
+		return hang
+	})
+	first := make(chan error)
+	go func() {
+		_, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
+		first <- err
+	}()
+	twice := <-hangs
+	b.finish(i, w)
+	done := b.read(i).Windows[w.N]
+	require.Equal(t, claim.WindowDone, done.State)
+	close(released)
+	require.Error(t, <-first)
+	require.Equal(t, done, b.read(i).Windows[w.N])
+	require.Len(t, asked, 12)
+	for path, times := range asked {
+		if path == twice {
+			times--
+		}
+		require.Equal(t, 1, times, path)
+	}
+	b.requireTruth(false)
 }
 
 // The directory continues with the kind at which it failed.

@@ -43,7 +43,9 @@ func (r *windowRun) searchConversations(ctx context.Context) error {
 		if err := r.readConversation(ctx, client, id); err != nil {
 			return err
 		}
-		r.advance(func(p *windowPlace) { p.After = id })
+		if err := r.advance(ctx, func(p *windowPlace) { p.After = id }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

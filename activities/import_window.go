@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/claimflow/claimflow/claim"
@@ -99,34 +98,27 @@ func importError(doing string, err error) error {
 	return toTemporal(doing, err)
 }
 
-// advance records that everything up to a place is stored.
-func (r *windowRun) advance(to func(*windowPlace)) {
+// advance saves that everything up to a place is stored. An attempt that dies without an
+// answer costs Dixa no request again but those since then.
+func (r *windowRun) advance(ctx context.Context, to func(*windowPlace)) error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	to(&r.place)
 	r.place.Read, r.place.Excluded, r.place.Rejected = r.total.Read, r.total.Excluded, r.total.Rejected
 	r.place.Rejects, r.place.Failures = maps.Clone(r.rejects), 0
+	r.mu.Unlock()
+	return r.save(ctx, claim.WindowWaiting, "")
 }
 
-func (r *windowRun) beat(ctx context.Context) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	activity.RecordHeartbeat(ctx, r.place)
-}
-
-// find finds where an earlier attempt at the window stopped: the last attempt of this
-// activity or, if the window was interrupted, that of another one.
+// find finds where an earlier attempt at the window stopped: of this activity or, if the
+// window was interrupted, of another one. Heartbeat details would be older: the SDK sends
+// them only now and then.
 func (r *windowRun) find(ctx context.Context) error {
-	if activity.HasHeartbeatDetails(ctx) {
-		_ = activity.GetHeartbeatDetails(ctx, &r.place) // an unreadable place starts over
-	} else {
-		cursor, err := r.Store.Imports.WindowCursor(ctx, r.ImportID, r.Window.N)
-		if err != nil {
-			return err
-		}
-		if cursor != "" && json.Unmarshal([]byte(cursor), &r.place) != nil {
-			r.place = windowPlace{}
-		}
+	cursor, err := r.Store.Imports.WindowCursor(ctx, r.ImportID, r.Window.N)
+	if err != nil {
+		return err
+	}
+	if cursor != "" && json.Unmarshal([]byte(cursor), &r.place) != nil {
+		r.place = windowPlace{} // an unreadable place starts over
 	}
 	r.total.Read, r.total.Excluded, r.total.Rejected = r.place.Read, r.place.Excluded, r.place.Rejected
 	maps.Copy(r.rejects, r.place.Rejects)
@@ -218,8 +210,11 @@ func (r *windowRun) readActivities(ctx context.Context) error {
 		if err := r.store(ctx, page.MirrorBatch); err != nil {
 			return err
 		}
-		if page.next != "" {
-			r.advance(func(p *windowPlace) { p.Page = page.next })
+		if page.next == "" {
+			continue
+		}
+		if err := r.advance(ctx, func(p *windowPlace) { p.Page = page.next }); err != nil {
+			return err
 		}
 	}
 	return ctx.Err() // a context that ended may have ended the iteration

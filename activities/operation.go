@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/dixa"
 	"github.com/claimflow/claimflow/internal/todixa/connection"
@@ -62,7 +60,7 @@ type operation struct {
 // left alone. Errors are those that time can fix; an attempt continues where the one
 // before it stopped.
 func (a *Operations) CarryOut(ctx context.Context, ref OperationRef) error {
-	stop := heartbeat(ctx, func(ctx context.Context) { activity.RecordHeartbeat(ctx) })
+	stop := heartbeat(ctx, alive)
 	defer stop()
 	const doing = "carry out an operation"
 	o, err := a.load(ctx, ref)

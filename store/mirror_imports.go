@@ -180,18 +180,20 @@ type WindowResult struct {
 
 // FinishWindow records what an attempt at a window did so far. Read, Excluded and
 // Rejected replace those of an earlier record, the other counts are added. The state
-// says whether the attempt continues. A window that is done adds its period to
-// [Imports.Coverage].
+// says whether the attempt continues, which changes nothing once the window has ended. A
+// window that is done adds its period to [Imports.Coverage].
 func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w claim.ImportWindow, r WindowResult) error {
 	return s.write(ctx, fmt.Sprintf("finish window %d of import %s", w.N, id), func(tx *sql.Tx) error {
 		var finished int64
 		if r.State != claim.WindowWaiting {
 			finished = s.now()
 		}
-		_, err := exec(ctx, tx, `UPDATE import_windows SET state = $3, why = $4, read = $5, added = added + $6, changed = changed + $7, excluded = $8, rejected = $9,
-				requests = requests + $10, finished_at = $11, cursor = $12 WHERE import_id = $1 AND n = $2`,
-			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished, r.Cursor)
-		if err != nil {
+		// An attempt that hangs may continue while the one after it ends the window.
+		updated, err := exec(ctx, tx, `UPDATE import_windows SET state = $3, why = $4, read = $5, added = added + $6, changed = changed + $7, excluded = $8, rejected = $9,
+				requests = requests + $10, finished_at = $11, cursor = $12
+				WHERE import_id = $1 AND n = $2 AND (state = $13 OR $3 <> $13)`,
+			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished, r.Cursor, claim.WindowWaiting)
+		if err != nil || updated == 0 {
 			return err
 		}
 		if _, err := exec(ctx, tx, `DELETE FROM import_rejects WHERE import_id = $1 AND n = $2`, id, w.N); err != nil {
