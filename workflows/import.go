@@ -200,6 +200,7 @@ func (r *importRun) step(ctx workflow.Context, summary string, step, in any) (co
 	options.WaitForCancellation = true // the next attempt must not meet this one
 	at := workflow.WithActivityOptions(stepCtx, options)
 	running := workflow.ExecuteActivity(at, step, in)
+	interrupted := false
 	for ended := false; !ended; {
 		signalled := false
 		workflow.NewSelector(ctx).
@@ -215,10 +216,14 @@ func (r *importRun) step(ctx workflow.Context, summary string, step, in any) (co
 		}
 		if r.state.Import.State != claim.ImportRunning {
 			interrupt()
+			interrupted = true
 		}
 	}
 	err = running.Get(ctx, &counts)
-	if changed && temporal.IsCanceledError(err) && ctx.Err() == nil {
+	// Temporal does not retry a step that fails after it was told to stop.
+	var app *temporal.ApplicationError
+	final := errors.As(err, &app) && app.NonRetryable()
+	if interrupted && !final && ctx.Err() == nil {
 		err = nil
 	}
 	return counts, changed, err

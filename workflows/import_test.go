@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,34 @@ func TestImportIsPausedResumedAndCancelled(t *testing.T) {
 			require.Equal(t, at, w.calls[len(w.calls)-1])
 			require.Equal(t, claim.ImportCancelled, result.State)
 		})
+	}
+	// Temporal does not repeat a step that fails after it was told to stop.
+	for _, at := range []string{"conversations 1", "end"} {
+		for name, failure := range map[string]error{
+			"Dixa fails":   temporal.NewApplicationError("Dixa answered 502", claim.ErrorUnavailable),
+			"it times out": temporal.NewHeartbeatTimeoutError(),
+		} {
+			t.Run("paused while "+name+" at "+at, func(t *testing.T) {
+				t.Parallel()
+				w := newImportWorld(t, fiveWindows()...)
+				w.stop(at, failure)
+				w.meanwhile = func(call string) {
+					if call == at && w.attempts[at] == 1 {
+						w.state.State = claim.ImportPaused
+						w.tell()
+					}
+				}
+				w.env.RegisterDelayedCallback(func() {
+					w.state.State = claim.ImportRunning
+					w.tell()
+				}, time.Hour)
+				result, err := w.run(t, activities.ImportPlan{})
+				require.NoError(t, err)
+				n := slices.Index(allCalls, at)
+				require.Equal(t, slices.Insert(slices.Clone(allCalls), n, at), w.calls)
+				require.Equal(t, claim.ImportDone, result.State)
+			})
+		}
 	}
 	t.Run("cancelled twice", func(t *testing.T) {
 		t.Parallel()

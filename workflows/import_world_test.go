@@ -12,8 +12,10 @@ import (
 	sdkactivity "go.temporal.io/sdk/activity"
 	sdkclient "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/claimflow/claimflow/activities"
@@ -125,6 +127,53 @@ func (w *importWorld) call(name string) error {
 		return fail(w.attempts[name])
 	}
 	return nil
+}
+
+// stop makes a step fail the way Temporal does when its last attempt fails after the
+// workflow has told it to stop: without another attempt. The test environment has no such
+// activities.
+func (w *importWorld) stop(call string, failure error) {
+	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&stoppedStep{world: w, call: call, failure: failure}}})
+}
+
+// stoppedStep replaces the first run of a step.
+type stoppedStep struct {
+	interceptor.WorkerInterceptorBase
+	interceptor.WorkflowInboundInterceptorBase
+	interceptor.WorkflowOutboundInterceptorBase
+	world   *importWorld
+	call    string
+	failure error
+}
+
+func (s *stoppedStep) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	s.WorkflowInboundInterceptorBase.Next = next
+	return s
+}
+
+func (s *stoppedStep) Init(outbound interceptor.WorkflowOutboundInterceptor) error {
+	s.WorkflowOutboundInterceptorBase.Next = outbound
+	return s.WorkflowInboundInterceptorBase.Next.Init(s)
+}
+
+func (s *stoppedStep) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
+	call := ""
+	switch in := args[0].(type) {
+	case activities.ImportWindowInput:
+		call = s.world.name(in.Window)
+	case activities.ImportRef:
+		call = map[bool]string{true: "end"}[name == "EndImport"]
+	}
+	if call != s.call || s.world.attempts[call] > 0 {
+		return s.WorkflowOutboundInterceptorBase.Next.ExecuteActivity(ctx, name, args...)
+	}
+	future, result := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		_ = s.world.call(call)
+		ctx.Done().Receive(ctx, nil)
+		result.SetError(s.failure)
+	})
+	return future
 }
 
 // tell sends the signal after a change.
