@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -106,10 +107,18 @@ func (t *tab) enter(l client.NewPortalLink) {
 	t.leaves("/portal/enter/")
 }
 
-// press clicks on what a selector names.
+// press clicks on what a selector names. If a page that is being left has it, the next one
+// must have it too.
 func (t *tab) press(selector string) {
 	t.Helper()
-	t.run(chromedp.Click(selector, chromedp.NodeVisible))
+	for {
+		err := chromedp.Do(t.ctx, chromedp.Click(selector, chromedp.NodeVisible))
+		if gone := (*cdproto.Error)(nil); errors.As(err, &gone) && gone.Message == "Could not find node with given id" {
+			continue // it vanished before it was clicked
+		}
+		require.NoError(t, err)
+		return
+	}
 }
 
 // typeInto replaces the text of a field.

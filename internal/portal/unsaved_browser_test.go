@@ -66,6 +66,7 @@ func TestBrowserAsksBeforeWorkIsLost(t *testing.T) {
 	w.press(`button[value="add"]`)
 	w.typeInto("#name", "Broken")
 	w.press(`button[value="close"].hidden + input + input ~ fieldset button[value="close"]`)
+	w.until(`document.querySelector("#name") ? "open" : "closed"`, "close the rule", func(rule string) bool { return rule == "closed" })
 	w.see("Your changes are not saved yet.")
 	w.press("#list h2") // a person has done something on the page
 	w.click(`nav a[href="/portal/setup"]`)
