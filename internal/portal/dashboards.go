@@ -65,6 +65,8 @@ type dashboardData struct {
 	Shared bool
 	// MayFix says that the session shows the page on which it can be done.
 	MayFix bool
+	// fill adds the figures; nil if they are there.
+	fill func()
 	// Fresh says how complete the figures are.
 	Fresh                  *client.KPIFreshness
 	Incomplete, Importing  bool
@@ -74,6 +76,15 @@ type dashboardData struct {
 	Walls []wallRow
 	Wall  form
 	Query string
+}
+
+// Fill adds the figures, which take time. Templates call it where they need them, after
+// all that a person can see until then. It renders nothing.
+func (d *dashboardData) Fill() string {
+	if d.fill != nil {
+		d.fill()
+	}
+	return ""
 }
 
 // boardLink leads to a board with the same selection.
@@ -167,25 +178,47 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 		d.Parts = append(d.Parts, part.name)
 	}
 	d.Period = d.Selection.text(v)
-	isPage := isFragment(v.r.Context()) == nil // the forms of an open page do not change
-	if missing == "" && isPage {
-		v.fillBoard(&d, b, f, b.Filters)
-	} else if missing == "" {
-		v.fillBoard(&d, b, f, nil)
-	}
-	if isPage && v.session.May(claim.MayConfigure) {
+	filters := b.Filters
+	if isFragment(v.r.Context()) != nil {
+		filters = nil // the forms of an open page do not change
+	} else if v.session.May(claim.MayConfigure) {
 		if d.Walls, err = v.walls(all); err != nil {
 			return err
 		}
 	}
-	d.MayFix = d.Missing == "connection" && v.shows(claim.PageSetup) || d.Missing == "mirror" && v.shows(claim.PageData)
+	d.fill = func() {
+		if missing == "" {
+			v.fillBoard(&d, b, f, filters)
+		}
+		d.MayFix = d.Missing == "connection" && v.shows(claim.PageSetup) || d.Missing == "mirror" && v.shows(claim.PageData)
+	}
 	title := v.words.say("page.dashboards")
 	if b.ID != boards[0].ID {
 		title = v.boardTitle(b)
 	}
 	d.Live, d.Own = b.Live, b.Name != ""
-	v.show(status, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: d})
+	v.showFigures(status, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery}, &d)
 	return nil
+}
+
+// boardPatience bounds the time until a board has its figures.
+const boardPatience = 2 * time.Minute
+
+// showFigures shows a board. A page is sent up to the figures first.
+func (v *visit) showFigures(status int, name string, page view, d *dashboardData) {
+	page.Data = d
+	if status != http.StatusOK || isFragment(v.r.Context()) != nil {
+		d.Fill()
+		d.fill = nil
+		v.show(status, name, page)
+		return
+	}
+	fill := d.fill
+	d.fill = func() {
+		v.flush()
+		fill()
+	}
+	v.showGrowing(name, page, boardPatience)
 }
 
 // shows reports whether the person can open a page.

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"bufio"
 	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -239,6 +240,58 @@ func TestDashboardsWithAFault(t *testing.T) {
 	require.Equal(t, http.StatusOK, page.status)
 	require.Contains(t, tileOf(t, page.text, "backlog"), `role="alert"`)
 	require.Equal(t, "20", figureOf(t, tileOf(t, page.text, "conversation_volume-by-channel")))
+}
+
+// A page is sent up to its figures while they are computed.
+func TestBoardIsSentBeforeItsFigures(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(20, 20)
+	computed := make(chan struct{})
+	pages, err := portal.New(portal.Options{
+		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/kpis/") {
+				<-computed
+			}
+			b.api.ServeHTTP(w, r)
+		}),
+	})
+	require.NoError(t, err)
+	web := httptest.NewServer(pages)
+	t.Cleanup(web.Close)
+	wall, err := b.client.CreateWall(t.Context(), shop, claim.NewWall{Name: "Screen", Board: "overview"})
+	require.NoError(t, err)
+	p := b.browser()
+	link := b.link(client.NewPortalLink{})
+	require.Equal(t, http.StatusOK, p.post(web.URL+strings.TrimPrefix(link.URL, b.url), nil).status)
+
+	var bodies []io.Reader
+	for _, page := range []struct{ address, last string }{
+		{"/portal/dashboards/overview?zone=UTC", `href="/portal/dashboards/staffing`},
+		{strings.TrimPrefix(wall.URL, b.url), "<h1>"},
+	} {
+		answer, err := p.http.Do(p.request(http.MethodGet, web.URL+page.address, nil))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		require.Equal(t, http.StatusOK, answer.StatusCode)
+		head := ""
+		for chunk := make([]byte, 4096); !strings.Contains(head, page.last); {
+			n, err := answer.Body.Read(chunk)
+			require.NoError(t, err)
+			head += string(chunk[:n])
+		}
+		require.NotContains(t, head, `class="figure"`)
+		bodies = append(bodies, answer.Body)
+	}
+	close(computed)
+	for i, body := range bodies {
+		rest, err := io.ReadAll(body)
+		require.NoError(t, err)
+		require.Equal(t, i == 0, strings.Contains(string(rest), `name="portal_shop"`), "forms after the figures name the shop, too")
+		require.Equal(t, "20", figureOf(t, tileOf(t, string(rest), "conversation_volume-by-channel")))
+		require.True(t, strings.HasSuffix(strings.TrimSpace(string(rest)), "</html>"))
+	}
 }
 
 func TestDashboardsWithoutData(t *testing.T) {

@@ -117,11 +117,13 @@ func (v *visit) wall(wall claim.Wall) error {
 	}
 	d := dashboardData{Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words)}
 	d.Period = d.Selection.text(v)
-	if missing == "" {
-		// The screen names the values that it filters by.
-		v.fillBoard(&d, b, f, slices.Sorted(maps.Keys(d.Selection.By)))
+	d.fill = func() {
+		if missing == "" {
+			// The screen names the values that it filters by.
+			v.fillBoard(&d, b, f, slices.Sorted(maps.Keys(d.Selection.By)))
+		}
 	}
-	v.show(http.StatusOK, "wall", view{Title: v.boardTitle(b), Every: boardEvery * v.LiveEvery, Data: d})
+	v.showFigures(http.StatusOK, "wall", view{Title: v.boardTitle(b), Every: boardEvery * v.LiveEvery}, &d)
 	return nil
 }
 

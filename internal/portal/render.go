@@ -163,7 +163,8 @@ func (v *visit) complete(data view) view {
 }
 
 // showGrowing answers with a page that is sent as it is rendered, because what it shows
-// takes time. Its data calls flush to send what there is. An error cuts the page off.
+// takes time. Its data calls [visit.flush] to send what there is, between two elements. An
+// error cuts the page off.
 func (v *visit) showGrowing(name string, data view, patience time.Duration) {
 	data = v.complete(data)
 	data.Language = v.words.language
@@ -174,14 +175,20 @@ func (v *visit) showGrowing(name string, data view, patience time.Duration) {
 	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		note(v.r.Context()).err = err // the server's own deadline holds
 	}
-	if err := v.sets[v.words.language].pages[name].ExecuteTemplate(v.w, "layout.html", data); err != nil && v.r.Context().Err() == nil {
+	v.rendered = &bytes.Buffer{}
+	if err := v.sets[v.words.language].pages[name].ExecuteTemplate(v.rendered, "layout.html", data); err != nil && v.r.Context().Err() == nil {
 		v.Log.ErrorContext(v.r.Context(), "cannot render a page of the portal", "page", name, "error", err.Error())
 		panic(http.ErrAbortHandler) // a part must not pass for the page
 	}
+	v.flush()
 }
 
-// flush sends what was rendered so far.
-func (v *visit) flush() { _ = http.NewResponseController(v.w).Flush() } // the browser may have gone
+// flush sends what was rendered since the last time.
+func (v *visit) flush() {
+	_, _ = v.w.Write(forShop(v.rendered.Bytes(), v.session.Shop)) //nolint:gosec // html/template has escaped it; the browser may have gone
+	v.rendered.Reset()
+	_ = http.NewResponseController(v.w).Flush()
+}
 
 // events are what the platform's page is told after a command.
 var events = map[string]string{"connected": "connected", "reconnected": "connected", "enabled": "enabled", "disabled": "disabled"}

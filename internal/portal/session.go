@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type visit struct {
 	// page is the page that serves the request.
 	page  claim.PortalPage
 	words words
+	// rendered is what a page that grows has not sent yet.
+	rendered *bytes.Buffer
 }
 
 // inSession returns the handler of a page. It admits sessions that show the page and have
