@@ -214,6 +214,9 @@ func TestEraseSurvivesWhatDixaDoes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, test.switches, nil)
+			if test.fault.Kind == server.FaultLate {
+				b.timeout(2 * time.Second)
+			}
 			ref := b.openedFor("c-1", "ada@customer.example")
 			e := b.erasing(claim.ErasureRequest{Email: "ada@customer.example"})
 			e.find()

@@ -279,8 +279,8 @@ type ImportWindowInput struct {
 }
 
 // ImportWindow reads a window and stores its rows. The window is done once all are
-// committed. Rows that cannot be read are set aside with their reason. A window that is
-// cancelled continues later where it stopped.
+// committed, and another attempt then asks Dixa for nothing. Rows that cannot be read are
+// set aside with their reason. A window that is cancelled continues later where it stopped.
 func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim.ImportCounts, error) {
 	r := &windowRun{Imports: a, ImportWindowInput: in, rejects: map[int]string{}, saved: time.Now()}
 	stop := heartbeat(ctx, alive)
@@ -298,9 +298,14 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 		err = r.save(ctx, claim.WindowDone, "")
 		return r.total, toTemporal("end the window", err)
 	}
+	if errors.Is(err, store.ErrWindowEnded) {
+		// By an attempt whose answer Temporal did not get, or by the one after this.
+		ended, err := a.Store.Imports.WindowResult(ctx, in.ImportID, in.Window.N)
+		return ended.ImportCounts, toTemporal("read how the window ended", err)
+	}
 	err = r.classify(ctx, err)
 	// The next attempt continues from here.
-	if saveErr := r.save(context.WithoutCancel(ctx), claim.WindowWaiting, err.Error()); saveErr != nil {
+	if saveErr := r.save(context.WithoutCancel(ctx), claim.WindowWaiting, err.Error()); saveErr != nil && !errors.Is(saveErr, store.ErrWindowEnded) {
 		activity.GetLogger(ctx).Warn("cannot record why a window failed", "import", in.ImportID, "error", saveErr)
 	}
 	return r.total, err

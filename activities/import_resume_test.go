@@ -140,55 +140,109 @@ func TestSearchResumes(t *testing.T) {
 }
 
 // An attempt at a search hangs in a request, so Temporal starts another one without an
-// answer of the first. It continues after the last conversation that is stored, and what
-// the first one says in the end changes nothing.
+// answer of the first. It continues after the last conversation that is stored. The first
+// one stops when it notices, whether its request succeeds or not, and changes nothing.
 func TestAttemptThatHangs(t *testing.T) {
 	t.Parallel()
-	b := newImportBench(t, 12, server.Switches{}, 20*time.Hour)
-	b.dixa.Inject(server.Fault{Operation: conversationExport, Kind: server.FaultStatus, Status: http.StatusForbidden})
-	b.source(claim.DataSource{Title: "Conversations", From: time.Now().Add(-23 * time.Hour), Streams: []claim.Stream{claim.StreamConversations, claim.StreamMessages}})
-	i := b.plan(claim.ImportRequest{})
-	require.Equal(t, claim.AccessSearch, i.Access)
-	w := b.only(i, claim.StreamConversations)
+	for name, fails := range map[string]bool{"and fails": true, "and succeeds": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newImportBench(t, 12, server.Switches{}, 20*time.Hour)
+			b.dixa.Inject(server.Fault{Operation: conversationExport, Kind: server.FaultStatus, Status: http.StatusForbidden})
+			b.source(claim.DataSource{Title: "Conversations", From: time.Now().Add(-23 * time.Hour), Streams: []claim.Stream{claim.StreamConversations, claim.StreamMessages}})
+			i := b.plan(claim.ImportRequest{})
+			require.Equal(t, claim.AccessSearch, i.Access)
+			w := b.only(i, claim.StreamConversations)
 
-	hangs, released := make(chan string, 1), make(chan struct{})
-	var mu sync.Mutex
-	asked := map[string]int{}
-	b.ask(func(answer http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/messages") {
-			return false
-		}
-		mu.Lock()
-		asked[r.URL.Path]++
-		hang := len(asked) == 6 && asked[r.URL.Path] == 1
-		mu.Unlock()
-		if hang {
-			hangs <- r.URL.Path
-			<-released
-			answer.WriteHeader(http.StatusBadGateway)
-		}
-		return hang
-	})
-	first := make(chan error)
-	go func() {
-		_, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
-		first <- err
-	}()
-	twice := <-hangs
-	b.finish(i, w)
-	done := b.read(i).Windows[w.N]
-	require.Equal(t, claim.WindowDone, done.State)
-	close(released)
-	require.Error(t, <-first)
-	require.Equal(t, done, b.read(i).Windows[w.N])
-	require.Len(t, asked, 12)
-	for path, times := range asked {
-		if path == twice {
-			times--
-		}
-		require.Equal(t, 1, times, path)
+			hangs, released := make(chan string, 1), make(chan struct{})
+			release := sync.OnceFunc(func() { close(released) })
+			t.Cleanup(release)
+			var mu sync.Mutex
+			asked := map[string]int{}
+			b.ask(func(answer http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, "/messages") {
+					return false
+				}
+				mu.Lock()
+				asked[r.URL.Path]++
+				hang := len(asked) == 6 && asked[r.URL.Path] == 1
+				mu.Unlock()
+				if !hang {
+					return false
+				}
+				hangs <- r.URL.Path
+				<-released
+				if fails {
+					answer.WriteHeader(http.StatusBadGateway)
+				}
+				return fails
+			})
+			type ending struct {
+				counts claim.ImportCounts
+				err    error
+			}
+			first := make(chan ending, 1)
+			go func() {
+				counts, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
+				first <- ending{counts, err}
+			}()
+			var twice string
+			select {
+			case twice = <-hangs:
+			case end := <-first:
+				require.FailNow(t, "the first attempt must hang", "%v", end.err)
+			}
+			b.finish(i, w)
+			done := b.read(i).Windows[w.N]
+			require.Equal(t, claim.WindowDone, done.State)
+			release()
+			end := <-first
+			if fails {
+				require.Error(t, end.err)
+			} else {
+				require.NoError(t, end.err)
+				require.Equal(t, done.ImportCounts, end.counts)
+			}
+			require.Equal(t, done, b.read(i).Windows[w.N])
+			require.Len(t, asked, 12)
+			for path, times := range asked {
+				if path == twice {
+					times--
+				}
+				require.Equal(t, 1, times, path)
+			}
+			b.requireTruth(false)
+		})
 	}
-	b.requireTruth(false)
+}
+
+// The worker is killed after a window is done and before Temporal knows. The next attempt
+// asks Dixa for nothing, and the window cannot be parked any more.
+func TestDoneWindowIsNotReadAgain(t *testing.T) {
+	t.Parallel()
+	b := newImportBench(t, 10, server.Switches{}, 10*24*time.Hour)
+	b.everything()
+	i := b.plan(claim.ImportRequest{})
+	for _, w := range b.waiting(i) {
+		want, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
+		require.NoError(t, err)
+		done := b.read(i).Windows[w.N]
+		require.Equal(t, claim.WindowDone, done.State)
+		b.ask(func(http.ResponseWriter, *http.Request) bool {
+			t.Error("a window that is done needs no request")
+			return false
+		})
+		got, err := importStep[claim.ImportCounts](b, b.imports.ImportWindow, b.window(i, w))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		var steps *activities.ImportStore
+		_, err = b.environment(t.Context(), false).ExecuteActivity(steps.ParkWindow, activities.EndWindow{ConnectionID: b.connection, ImportID: i.ID, Window: w, Why: "late"})
+		require.NoError(t, err)
+		require.Equal(t, done, b.read(i).Windows[w.N])
+		b.ask(nil)
+	}
+	b.end(i)
+	b.requireTruth(true)
 }
 
 // The directory continues with the kind at which it failed.

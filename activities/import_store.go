@@ -19,10 +19,14 @@ type EndWindow struct {
 	Why          string             `json:"why"`
 }
 
-// ParkWindow gives a window up. The import continues with the others.
+// ParkWindow gives a window up, unless it has ended. The import continues with the others.
 func (a *ImportStore) ParkWindow(ctx context.Context, in EndWindow) error {
 	result := store.WindowResult{State: claim.WindowParked, Why: in.Why}
-	return toTemporal("park the window", a.Store.Imports.FinishWindow(ctx, in.ConnectionID, in.ImportID, in.Window, result))
+	err := a.Store.Imports.FinishWindow(ctx, in.ConnectionID, in.ImportID, in.Window, result)
+	if errors.Is(err, store.ErrWindowEnded) {
+		err = nil
+	}
+	return toTemporal("park the window", err)
 }
 
 // CancelImport ends an import that cannot continue.

@@ -98,8 +98,8 @@ func importError(doing string, err error) error {
 	return toTemporal(doing, err)
 }
 
-// advance saves that everything up to a place is stored. An attempt that dies without an
-// answer costs Dixa no request again but those since then.
+// advance saves that everything up to a place is stored. If an attempt dies, the next one
+// repeats only the requests since then.
 func (r *windowRun) advance(ctx context.Context, to func(*windowPlace)) error {
 	r.mu.Lock()
 	to(&r.place)
@@ -111,13 +111,16 @@ func (r *windowRun) advance(ctx context.Context, to func(*windowPlace)) error {
 
 // find finds where an earlier attempt at the window stopped: of this activity or, if the
 // window was interrupted, of another one. Heartbeat details would be older: the SDK sends
-// them only now and then.
+// them only now and then. It returns [store.ErrWindowEnded] if there is nothing left to do.
 func (r *windowRun) find(ctx context.Context) error {
-	cursor, err := r.Store.Imports.WindowCursor(ctx, r.ImportID, r.Window.N)
+	before, err := r.Store.Imports.WindowResult(ctx, r.ImportID, r.Window.N)
 	if err != nil {
 		return err
 	}
-	if cursor != "" && json.Unmarshal([]byte(cursor), &r.place) != nil {
+	if before.State != claim.WindowWaiting {
+		return store.ErrWindowEnded
+	}
+	if before.Cursor != "" && json.Unmarshal([]byte(before.Cursor), &r.place) != nil {
 		r.place = windowPlace{} // an unreadable place starts over
 	}
 	r.total.Read, r.total.Excluded, r.total.Rejected = r.place.Read, r.place.Excluded, r.place.Rejected

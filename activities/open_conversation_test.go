@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -264,6 +265,9 @@ func TestTransientFailureIsRetriedUnderRightKey(t *testing.T) {
 			t.Parallel()
 			b := setup(t, server.Switches{}, nil)
 			ref := b.accept(b.sample("c-1"))
+			if tt.fault.Kind == server.FaultLate {
+				b.timeout(2 * time.Second)
+			}
 			tt.fault.Operation, tt.fault.Times = "POST /conversations", 1
 			b.dixa.Inject(tt.fault)
 			_, err := b.open(ref)

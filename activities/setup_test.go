@@ -35,6 +35,8 @@ type bench struct {
 	dixa    *server.Server
 	photos  *httptest.Server
 	clients *connection.Clients
+	// host is the address of the emulated Dixa.
+	host string
 	// asked is called with each request to Dixa before the response; may be nil.
 	asked func(*http.Request)
 	// more holds additional activities; may be nil.
@@ -63,11 +65,8 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 		dixa.ServeHTTP(w, r)
 	}))
 	t.Cleanup(api.Close)
-	b.clients = connection.New(s, connection.Options{
-		BaseURL: api.URL + "/v1/",
-		Timeout: 2 * time.Second,
-		Limits:  store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 100_000},
-	})
+	b.host = api.URL
+	b.timeout(0)
 	_, err = s.Shops.Create(ctx, store.NewShop{Slug: shop, Name: "Acme", Feature: true})
 	require.NoError(t, err)
 	_, err = s.Connections.SaveToken(ctx, shop, "demo-token", store.Organization{ID: server.SeedOrganization, Name: "Demo"})
@@ -80,6 +79,15 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 	b.save(layer)
 
 	return b
+}
+
+// timeout sets how long a request to Dixa may take; 0 for as long as in production.
+func (b *bench) timeout(d time.Duration) {
+	b.clients = connection.New(b.store, connection.Options{
+		BaseURL: b.host + "/v1/",
+		Timeout: d,
+		Limits:  store.BudgetLimits{Interval: time.Microsecond, MaxWait: time.Second, PerDay: 100_000},
+	})
 }
 
 // environment returns a worker for one activity, because an SDK test environment serves

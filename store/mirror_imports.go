@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -174,26 +175,30 @@ type WindowResult struct {
 	claim.ImportCounts
 	// Rejects are reasons by position in Dixa's answer.
 	Rejects map[int]string
-	// Cursor is where another attempt continues, for [Imports.WindowCursor].
+	// Cursor is where another attempt continues, if it does.
 	Cursor string
 }
 
+// ErrWindowEnded means that another attempt has ended the window.
+var ErrWindowEnded = errors.New("the window has ended")
+
 // FinishWindow records what an attempt at a window did so far. Read, Excluded and
 // Rejected replace those of an earlier record, the other counts are added. The state
-// says whether the attempt continues, which changes nothing once the window has ended. A
-// window that is done adds its period to [Imports.Coverage].
+// says whether the attempt continues. A window that is done adds its period to
+// [Imports.Coverage]. Of a window that has ended, FinishWindow records only that it is
+// done, and returns [ErrWindowEnded] otherwise.
 func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w claim.ImportWindow, r WindowResult) error {
 	return s.write(ctx, fmt.Sprintf("finish window %d of import %s", w.N, id), func(tx *sql.Tx) error {
 		var finished int64
 		if r.State != claim.WindowWaiting {
 			finished = s.now()
 		}
-		// An attempt that hangs may continue while the one after it ends the window.
-		updated, err := exec(ctx, tx, `UPDATE import_windows SET state = $3, why = $4, read = $5, added = added + $6, changed = changed + $7, excluded = $8, rejected = $9,
+		err := execOne(ctx, tx, ErrWindowEnded, `UPDATE import_windows SET state = $3, why = $4, read = $5, added = added + $6, changed = changed + $7, excluded = $8, rejected = $9,
 				requests = requests + $10, finished_at = $11, cursor = $12
-				WHERE import_id = $1 AND n = $2 AND (state = $13 OR $3 <> $13)`,
-			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished, r.Cursor, claim.WindowWaiting)
-		if err != nil || updated == 0 {
+				WHERE import_id = $1 AND n = $2 AND (state = $13 OR $3 = $14)`,
+			id, w.N, r.State, plain(cut(r.Why, maxLastError)), r.Read, r.Added, r.Changed, r.Excluded, r.Rejected, r.Requests, finished, r.Cursor,
+			claim.WindowWaiting, claim.WindowDone)
+		if err != nil {
 			return err
 		}
 		if _, err := exec(ctx, tx, `DELETE FROM import_rejects WHERE import_id = $1 AND n = $2`, id, w.N); err != nil {
@@ -216,12 +221,15 @@ func (s Imports) FinishWindow(ctx context.Context, connectionID, id string, w cl
 	})
 }
 
-// WindowCursor returns the cursor of the last [WindowResult] of a window, or "".
-func (s Imports) WindowCursor(ctx context.Context, id string, n int) (cursor string, err error) {
-	err = s.read(ctx, fmt.Sprintf("read the cursor of window %d of import %s", n, id), func(db *sql.DB) error {
-		return queryOne(ctx, db, nil, []any{&cursor}, `SELECT cursor FROM import_windows WHERE import_id = $1 AND n = $2`, id, n)
+// WindowResult returns what the attempts at a window recorded, without its rejects. It
+// returns [ErrNotFound] if the import has no such window.
+func (s Imports) WindowResult(ctx context.Context, id string, n int) (r WindowResult, err error) {
+	what := fmt.Sprintf("window %d of import %s", n, id)
+	err = s.read(ctx, "read "+what, func(db *sql.DB) error {
+		return queryOne(ctx, db, notFound(what), []any{&r.State, &r.Why, &r.Read, &r.Added, &r.Changed, &r.Excluded, &r.Rejected, &r.Requests, &r.Cursor},
+			`SELECT state, why, read, added, changed, excluded, rejected, requests, cursor FROM import_windows WHERE import_id = $1 AND n = $2`, id, n)
 	})
-	return cursor, err
+	return r, err
 }
 
 // cover adds the period of a window to those that are imported, unless the sources

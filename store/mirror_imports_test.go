@@ -246,6 +246,19 @@ func TestImportProgress(t *testing.T) {
 			many[place] = "no id"
 		}
 		record(waiting[1], claim.WindowParked, claim.ImportCounts{Rejected: 150, Requests: 4}, many)
+		for _, late := range []claim.WindowState{claim.WindowWaiting, claim.WindowParked} {
+			for _, ended := range waiting[:2] {
+				err := s.Imports.FinishWindow(ctx, connection, i.ID, ended, store.WindowResult{State: late, Why: "late", Cursor: "late"})
+				require.ErrorIs(t, err, store.ErrWindowEnded)
+			}
+		}
+		result, err := s.Imports.WindowResult(ctx, i.ID, waiting[0].N)
+		require.NoError(t, err)
+		require.Equal(t, store.WindowResult{
+			State: claim.WindowDone, Why: "slow", ImportCounts: claim.ImportCounts{Read: 100, Added: 80, Changed: 11, Excluded: 8, Rejected: 2, Requests: 3},
+		}, result)
+		_, err = s.Imports.WindowResult(ctx, i.ID, 99)
+		require.ErrorIs(t, err, store.ErrNotFound)
 
 		got, err := s.Imports.Get(ctx, connection, i.ID)
 		require.NoError(t, err)

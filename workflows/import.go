@@ -280,13 +280,14 @@ func (r *importRun) wait(ctx workflow.Context, d time.Duration) error {
 }
 
 // end reads missing messages and ends the import. If Dixa refuses the token, it waits
-// for another one, and if the import is paused, it stops: ended is false then.
+// for another one, and if the import is paused, it stops: ended is false then, even if the
+// import was resumed before the step stopped.
 func (r *importRun) end(ctx workflow.Context) (ended bool, err error) {
 	counts, _, err := r.step(ctx, "Read the messages that are still missing", imports.EndImport, r.ref())
 	if err == nil {
 		err = r.load(ctx) // a person may have paused or cancelled the import meanwhile
 		r.state.Import.Add(counts)
-		return r.state.Import.State != claim.ImportPaused, err
+		return r.state.Import.State != claim.ImportPaused && r.state.Import.State != claim.ImportRunning, err
 	}
 	if cause, _ := reasonOf(err); cause == claim.CauseConnection && ctx.Err() == nil {
 		return false, r.wait(ctx, tokenRecheck)

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -95,26 +96,28 @@ func TestImportIsPausedResumedAndCancelled(t *testing.T) {
 			"Dixa fails":   temporal.NewApplicationError("Dixa answered 502", claim.ErrorUnavailable),
 			"it times out": temporal.NewHeartbeatTimeoutError(),
 		} {
-			t.Run("paused while "+name+" at "+at, func(t *testing.T) {
-				t.Parallel()
-				w := newImportWorld(t, fiveWindows()...)
-				w.stop(at, failure)
-				w.meanwhile = func(call string) {
-					if call == at && w.attempts[at] == 1 {
-						w.state.State = claim.ImportPaused
-						w.tell()
+			for _, stops := range []time.Duration{0, 2 * time.Hour} { // before and after it is resumed
+				t.Run(fmt.Sprint("paused while ", name, " at ", at, " after ", stops), func(t *testing.T) {
+					t.Parallel()
+					w := newImportWorld(t, fiveWindows()...)
+					w.stop(at, stops, failure)
+					w.meanwhile = func(call string) {
+						if call == at && w.attempts[at] == 1 {
+							w.state.State = claim.ImportPaused
+							w.tell()
+						}
 					}
-				}
-				w.env.RegisterDelayedCallback(func() {
-					w.state.State = claim.ImportRunning
-					w.tell()
-				}, time.Hour)
-				result, err := w.run(t, activities.ImportPlan{})
-				require.NoError(t, err)
-				n := slices.Index(allCalls, at)
-				require.Equal(t, slices.Insert(slices.Clone(allCalls), n, at), w.calls)
-				require.Equal(t, claim.ImportDone, result.State)
-			})
+					w.env.RegisterDelayedCallback(func() {
+						w.state.State = claim.ImportRunning
+						w.tell()
+					}, time.Hour)
+					result, err := w.run(t, activities.ImportPlan{})
+					require.NoError(t, err)
+					n := slices.Index(allCalls, at)
+					require.Equal(t, slices.Insert(slices.Clone(allCalls), n, at), w.calls)
+					require.Equal(t, claim.ImportDone, result.State)
+				})
+			}
 		}
 	}
 	t.Run("cancelled twice", func(t *testing.T) {

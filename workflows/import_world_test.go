@@ -129,11 +129,11 @@ func (w *importWorld) call(name string) error {
 	return nil
 }
 
-// stop makes a step fail the way Temporal does when its last attempt fails after the
-// workflow has told it to stop: without another attempt. The test environment has no such
-// activities.
-func (w *importWorld) stop(call string, failure error) {
-	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&stoppedStep{world: w, call: call, failure: failure}}})
+// stop makes a step fail the way Temporal does when its last attempt fails some time after
+// the workflow has told it to stop: without another attempt. The test environment has no
+// such activities.
+func (w *importWorld) stop(call string, after time.Duration, failure error) {
+	w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&stoppedStep{world: w, call: call, after: after, failure: failure}}})
 }
 
 // stoppedStep replaces the first run of a step.
@@ -143,6 +143,7 @@ type stoppedStep struct {
 	interceptor.WorkflowOutboundInterceptorBase
 	world   *importWorld
 	call    string
+	after   time.Duration
 	failure error
 }
 
@@ -171,6 +172,8 @@ func (s *stoppedStep) ExecuteActivity(ctx workflow.Context, name string, args ..
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		_ = s.world.call(call)
 		ctx.Done().Receive(ctx, nil)
+		ctx, _ = workflow.NewDisconnectedContext(ctx)
+		_ = workflow.Sleep(ctx, s.after)
 		result.SetError(s.failure)
 	})
 	return future
