@@ -65,7 +65,7 @@ type dashboardData struct {
 	Shared bool
 	// MayFix says that the session shows the page on which it can be done.
 	MayFix bool
-	// fill adds the figures; nil if they are there.
+	// fill sends what precedes the figures and adds them; nil if they are there.
 	fill func()
 	// Fresh says how complete the figures are.
 	Fresh                  *client.KPIFreshness
@@ -78,8 +78,8 @@ type dashboardData struct {
 	Query string
 }
 
-// Fill adds the figures, which take time. Templates call it where they need them, after
-// all that a person can see until then. It renders nothing.
+// Fill adds the figures, which take time, unless they are there. The page calls it where it
+// needs them. It renders nothing.
 func (d *dashboardData) Fill() string {
 	if d.fill != nil {
 		d.fill()
@@ -186,7 +186,7 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 			return err
 		}
 	}
-	d.fill = func() {
+	fill := func() {
 		if missing == "" {
 			v.fillBoard(&d, b, f, filters)
 		}
@@ -197,28 +197,18 @@ func (v *visit) showBoard(status int, q url.Values, wall form) error {
 		title = v.boardTitle(b)
 	}
 	d.Live, d.Own = b.Live, b.Name != ""
-	v.showFigures(status, "dashboards", view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery}, &d)
-	return nil
-}
-
-// boardPatience bounds the time until a board has its figures.
-const boardPatience = 2 * time.Minute
-
-// showFigures shows a board. A page is sent up to the figures first.
-func (v *visit) showFigures(status int, name string, page view, d *dashboardData) {
-	page.Data = d
+	page := view{Title: title, Live: b.Live, Every: boardEvery * v.LiveEvery, Data: &d}
 	if status != http.StatusOK || isFragment(v.r.Context()) != nil {
-		d.Fill()
-		d.fill = nil
-		v.show(status, name, page)
-		return
+		fill()
+		v.show(status, "dashboards", page)
+		return nil
 	}
-	fill := d.fill
 	d.fill = func() {
 		v.flush()
 		fill()
 	}
-	v.showGrowing(name, page, boardPatience)
+	v.showGrowing("dashboards", page)
+	return nil
 }
 
 // shows reports whether the person can open a page.

@@ -27,9 +27,9 @@ const (
 	boardDays          = 180
 )
 
-// BenchmarkPagesOfBoards measures the time until the first byte of every board, and of a
-// board on a screen, and until it is whole, of a shop with 100,000 conversations and as
-// many claims of half a year:
+// BenchmarkPagesOfBoards measures the time until the first and until the last byte of every
+// board, and of a board on a screen, of a shop with 100,000 conversations and as many claims
+// of half a year:
 //
 //   - first: no value of a figure is kept
 //   - changed: a conversation of today and a claim changed since the last request

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/claimflow/claimflow/claim"
@@ -53,6 +54,34 @@ func TestBrowserFiltersADashboard(t *testing.T) {
 			w.until("location.search", "keep the filters", func(query string) bool { return strings.Contains(query, "channel=Email") })
 		})
 	}
+}
+
+// While its figures are computed, a board says so, where the figures will be.
+func TestBrowserShowsThatFiguresAreComputed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(20, 20)
+	address, release := b.held()
+	w := b.window(1400, "light")
+	w.enter(client.NewPortalLink{})
+	// chromedp.Navigate would wait until the page is whole.
+	w.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("void setTimeout(() => location.assign(%q))", address+"/portal/dashboards/overview?zone=UTC")))
+	place := `(document.querySelector("h1")?.getBoundingClientRect().x ?? "")`
+	waiting := `(location.pathname.includes("overview") && document.querySelector(".waiting")?.checkVisibility({ opacityProperty: true }))`
+	var at string
+	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+		seen, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](waiting+` ? document.readyState + " at " + `+place+` : ""`))
+		if err == nil && seen != "" {
+			at = seen
+			break
+		}
+		require.NoError(t, w.ctx.Err(), "the page never says that figures are computed: %v", err)
+	}
+	require.True(t, strings.HasPrefix(at, "loading at "), at)
+	release()
+	w.see("Conversations")
+	w.until(waiting+` ? "waiting" : "figures"`, "show the figures", func(s string) bool { return s == "figures" })
+	require.Equal(t, strings.TrimPrefix(at, "loading at "), evaluate[string](w, `"" + `+place), "the heading must not move")
 }
 
 func TestDashboardsHaveNoBarriers(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -242,12 +243,11 @@ func TestDashboardsWithAFault(t *testing.T) {
 	require.Equal(t, "20", figureOf(t, tileOf(t, page.text, "conversation_volume-by-channel")))
 }
 
-// A page is sent up to its figures while they are computed.
-func TestBoardIsSentBeforeItsFigures(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.fill(20, 20)
+// held returns the address of pages that compute no figure until release is called.
+func (b *bench) held() (address string, release func()) {
+	b.Helper()
 	computed := make(chan struct{})
+	release = sync.OnceFunc(func() { close(computed) })
 	pages, err := portal.New(portal.Options{
 		Store: b.store, Acting: api.Acting, Scopes: api.PortalScopes, WallScopes: api.WallScopes(), Log: slog.New(slog.DiscardHandler), PublicURL: b.url,
 		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -257,41 +257,44 @@ func TestBoardIsSentBeforeItsFigures(t *testing.T) {
 			b.api.ServeHTTP(w, r)
 		}),
 	})
-	require.NoError(t, err)
+	require.NoError(b, err)
 	web := httptest.NewServer(pages)
-	t.Cleanup(web.Close)
-	wall, err := b.client.CreateWall(t.Context(), shop, claim.NewWall{Name: "Screen", Board: "overview"})
-	require.NoError(t, err)
-	p := b.browser()
-	link := b.link(client.NewPortalLink{})
-	require.Equal(t, http.StatusOK, p.post(web.URL+strings.TrimPrefix(link.URL, b.url), nil).status)
+	b.Cleanup(web.Close)
+	b.Cleanup(release) // before the server waits for its handlers
+	return web.URL, release
+}
 
-	var bodies []io.Reader
-	for _, page := range []struct{ address, last string }{
-		{"/portal/dashboards/overview?zone=UTC", `href="/portal/dashboards/staffing`},
-		{strings.TrimPrefix(wall.URL, b.url), "<h1>"},
-	} {
-		answer, err := p.http.Do(p.request(http.MethodGet, web.URL+page.address, nil))
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = answer.Body.Close() })
-		require.Equal(t, http.StatusOK, answer.StatusCode)
-		head := ""
-		for chunk := make([]byte, 4096); !strings.Contains(head, page.last); {
-			n, err := answer.Body.Read(chunk)
-			require.NoError(t, err)
-			head += string(chunk[:n])
-		}
-		require.NotContains(t, head, `class="figure"`)
-		bodies = append(bodies, answer.Body)
+// A board is sent up to its figures while they are computed.
+func TestBoardIsSentBeforeItsFigures(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.fill(20, 20)
+	address, release := b.held()
+	p := b.enter(client.NewPortalLink{})
+
+	stuck := time.AfterFunc(time.Minute, release)
+	defer stuck.Stop()
+	answer, err := p.http.Do(p.request(http.MethodGet, address+"/portal/dashboards/overview?zone=UTC", nil))
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	head := ""
+	for chunk := make([]byte, 4096); !strings.Contains(head, "The figures are being computed"); {
+		n, err := answer.Body.Read(chunk)
+		head += string(chunk[:n])
+		require.NoError(t, err, head)
 	}
-	close(computed)
-	for i, body := range bodies {
-		rest, err := io.ReadAll(body)
-		require.NoError(t, err)
-		require.Equal(t, i == 0, strings.Contains(string(rest), `name="portal_shop"`), "forms after the figures name the shop, too")
-		require.Equal(t, "20", figureOf(t, tileOf(t, string(rest), "conversation_volume-by-channel")))
-		require.True(t, strings.HasSuffix(strings.TrimSpace(string(rest)), "</html>"))
-	}
+	require.True(t, stuck.Stop(), "the head must be there before the figures")
+	require.NotContains(t, head, `class="figure"`)
+	require.Contains(t, head, `href="/portal/dashboards/staffing?`)
+	require.Equal(t, strings.Count(head, `method="post"`), strings.Count(head, `name="portal_shop"`), "every form names its shop")
+	release()
+	rest, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, "20", figureOf(t, tileOf(t, string(rest), "conversation_volume-by-channel")))
+	require.Contains(t, string(rest), `method="post"`)
+	require.Equal(t, strings.Count(string(rest), `method="post"`), strings.Count(string(rest), `name="portal_shop"`))
+	require.True(t, strings.HasSuffix(strings.TrimSpace(string(rest)), "</html>"))
 }
 
 func TestDashboardsWithoutData(t *testing.T) {

@@ -117,13 +117,12 @@ func (v *visit) wall(wall claim.Wall) error {
 	}
 	d := dashboardData{Missing: missing, Selection: selectionOf(q, b, time.Now(), v.words)}
 	d.Period = d.Selection.text(v)
-	d.fill = func() {
-		if missing == "" {
-			// The screen names the values that it filters by.
-			v.fillBoard(&d, b, f, slices.Sorted(maps.Keys(d.Selection.By)))
-		}
+	if missing == "" {
+		// The screen names the values that it filters by.
+		v.fillBoard(&d, b, f, slices.Sorted(maps.Keys(d.Selection.By)))
 	}
-	v.showFigures(http.StatusOK, "wall", view{Title: v.boardTitle(b), Every: boardEvery * v.LiveEvery}, &d)
+	// Unlike a board, a wall is sent as a whole: nobody would load one again that was cut off.
+	v.show(http.StatusOK, "wall", view{Title: v.boardTitle(b), Every: boardEvery * v.LiveEvery, Data: d})
 	return nil
 }
 

@@ -162,30 +162,40 @@ func (v *visit) complete(data view) view {
 	return data
 }
 
+// growing bounds the time until a page that grows is whole.
+const growing = 2 * time.Minute
+
 // showGrowing answers with a page that is sent as it is rendered, because what it shows
 // takes time. Its data calls [visit.flush] to send what there is, between two elements. An
-// error cuts the page off.
-func (v *visit) showGrowing(name string, data view, patience time.Duration) {
+// error after that cuts the page off.
+func (v *visit) showGrowing(name string, data view) {
 	data = v.complete(data)
 	data.Language = v.words.language
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.words.language)
 	h.Set("X-Accel-Buffering", "no")
-	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(growing)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		note(v.r.Context()).err = err // the server's own deadline holds
 	}
-	v.rendered = &bytes.Buffer{}
-	if err := v.sets[v.words.language].pages[name].ExecuteTemplate(v.rendered, "layout.html", data); err != nil && v.r.Context().Err() == nil {
-		v.Log.ErrorContext(v.r.Context(), "cannot render a page of the portal", "page", name, "error", err.Error())
+	err := v.sets[v.words.language].pages[name].ExecuteTemplate(&v.rendered, "layout.html", data)
+	switch {
+	case err == nil:
+		v.flush()
+	case !v.flushed:
+		cannotRender(v.w, v.r, name, v.words, err)
+	default:
+		if v.r.Context().Err() == nil {
+			v.Log.ErrorContext(v.r.Context(), "cannot render a page of the portal", "page", name, "error", err.Error())
+		}
 		panic(http.ErrAbortHandler) // a part must not pass for the page
 	}
-	v.flush()
 }
 
 // flush sends what was rendered since the last time.
 func (v *visit) flush() {
-	_, _ = v.w.Write(forShop(v.rendered.Bytes(), v.session.Shop)) //nolint:gosec // html/template has escaped it; the browser may have gone
+	v.flushed = true
+	_, _ = v.w.Write(forShop(v.rendered.Bytes(), v.session.Shop)) // the browser may have gone
 	v.rendered.Reset()
 	_ = http.NewResponseController(v.w).Flush()
 }
@@ -218,12 +228,16 @@ func (p *Portal) write(w http.ResponseWriter, r *http.Request, status int, name 
 	data.Language = words.language
 	var page bytes.Buffer
 	if err := p.sets[words.language].pages[name].ExecuteTemplate(&page, "layout.html", data); err != nil {
-		note(r.Context()).err = fmt.Errorf("render the page %s: %w", name, err)
-		http.Error(w, words.say("broken.title"), http.StatusInternalServerError)
+		cannotRender(w, r, name, words, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", words.language)
 	w.WriteHeader(status)
 	_, _ = w.Write(forShop(page.Bytes(), data.Session.Shop)) // the browser may have gone
+}
+
+func cannotRender(w http.ResponseWriter, r *http.Request, name string, words words, err error) {
+	note(r.Context()).err = fmt.Errorf("render the page %s: %w", name, err)
+	http.Error(w, words.say("broken.title"), http.StatusInternalServerError)
 }

@@ -26,8 +26,10 @@ type visit struct {
 	// page is the page that serves the request.
 	page  claim.PortalPage
 	words words
-	// rendered is what a page that grows has not sent yet.
-	rendered *bytes.Buffer
+	// rendered is what a page that grows has not sent yet, and flushed says that it has sent
+	// something.
+	rendered bytes.Buffer
+	flushed  bool
 }
 
 // inSession returns the handler of a page. It admits sessions that show the page and have

@@ -5,14 +5,10 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 )
-
-// trialPatience bounds a test of the set-up.
-const trialPatience = 2 * time.Minute
 
 // trial is a test that runs while its page is rendered.
 type trial struct {
@@ -86,6 +82,6 @@ func (v *visit) testSetup() error {
 			return v.showSetup(http.StatusUnprocessableEntity, func(d *setupData) { d.Test = f })
 		})
 	}
-	v.showGrowing("setup-trial", view{Title: v.words.say("setup.test.page"), Data: &trial{v: v, steps: steps}}, trialPatience)
+	v.showGrowing("setup-trial", view{Title: v.words.say("setup.test.page"), Data: &trial{v: v, steps: steps}})
 	return nil
 }
