@@ -21,7 +21,7 @@ const benchClaims = 100_000
 // claims, and the size of the pages. In the same run, it asks the API for the same list
 // over the network as a yardstick.
 //
-//	go test ./internal/portal -run '^$' -bench Pages -benchtime 200x
+//	go test ./internal/portal -run '^$' -bench 'Pages$' -benchtime 100x
 func BenchmarkPages(b *testing.B) {
 	w := newBench(b)
 	w.connect()
