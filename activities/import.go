@@ -300,8 +300,8 @@ func (a *Imports) ImportWindow(ctx context.Context, in ImportWindowInput) (claim
 	}
 	if errors.Is(err, store.ErrWindowEnded) {
 		// By an attempt whose answer Temporal did not get, or by the one after this.
-		ended, err := a.Store.Imports.WindowResult(ctx, in.ImportID, in.Window.N)
-		return ended.ImportCounts, toTemporal("read how the window ended", err)
+		result, err := a.Store.Imports.WindowResult(ctx, in.ImportID, in.Window.N)
+		return result.ImportCounts, toTemporal("read how the window ended", err)
 	}
 	err = r.classify(ctx, err)
 	// The next attempt continues from here.

@@ -97,6 +97,9 @@ func (in *listInput) filter() (store.ClaimFilter, error) {
 	if in.Cause != "" && !slices.Contains(claim.Causes(), f.Cause) {
 		return f, invalid("list", "cause", "must be one of %s", join(claim.Causes()))
 	}
+	if slices.ContainsFunc(in.Conversations, func(id int64) bool { return id < 1 }) {
+		return f, invalid("list", "conversation_id", "must be ids of conversations, which are greater than 0")
+	}
 	for _, s := range in.State {
 		if !slices.Contains(claim.States(), claim.State(s)) {
 			return f, invalid("list", "state", "must be one of %s", join(claim.States()))

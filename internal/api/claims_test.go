@@ -172,7 +172,7 @@ func TestStoreDownRefusesClaims(t *testing.T) {
 func TestListFiltersAndPages(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.shop("acme")
+	connection := b.connection("acme")
 	for i := range 7 {
 		_, err := b.client.Submit(t.Context(), aClaim(fmt.Sprintf("c-%d", i), func(c *claim.Claim) {
 			c.Order.Number = fmt.Sprintf("1000%d", i%2)
@@ -192,7 +192,19 @@ func TestListFiltersAndPages(t *testing.T) {
 	require.Len(t, list(client.Filter{State: claim.StateReceived, Reason: "Damaged"}), 7)
 	require.Empty(t, list(client.Filter{Until: time.Now().Add(-time.Hour)}))
 
+	for i := range 3 {
+		ref := claim.Ref{Shop: "acme", ID: fmt.Sprintf("c-%d", i)}
+		require.NoError(t, b.store.Links.Create(t.Context(), store.LinkInput{Ref: ref, ConnectionID: connection, ConversationID: int64(70 + i)}))
+	}
+	require.Equal(t, []string{"c-1"}, list(client.Filter{ConversationID: 71}))
+	records, err := b.client.ClaimsOf(t.Context(), "acme", []int64{70, 72, 999})
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	require.Equal(t, []string{"c-2", "c-0"}, []string{records[0].ID, records[1].ID})
+
 	for query, field := range map[string]string{
+		"conversation_id=0": "conversation_id", "conversation_id=70,-1": "conversation_id", "conversation_id=x": "conversation_id",
+		"conversation_id=" + strings.Repeat("70,", 500) + "71": "conversation_id",
 		"state=lost": "state", "cause=bad_luck": "cause", "cursor=nonsense": "cursor", "limit=0": "limit",
 		"since=yesterday": "since", "colour=red": "colour",
 	} {

@@ -156,11 +156,17 @@ func (t *tab) leaves(prefix string) {
 // until waits until an expression on a loaded page has a value.
 func (t *tab) until(expression, what string, holds func(string) bool) {
 	t.Helper()
+	t.poll("document.readyState === 'complete' ? "+expression+" : ''", what, holds)
+}
+
+// poll waits until an expression has a value, also on a page that is still loading.
+func (t *tab) poll(expression, what string, holds func(string) bool) {
+	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		// A page that is being left has no value.
-		seen, err := chromedp.Run(t.ctx, chromedp.Evaluate[string]("document.readyState === 'complete' ? "+expression+" : ''"))
+		seen, err := chromedp.Run(t.ctx, chromedp.Evaluate[string](expression))
 		if err == nil && holds(seen) {
 			return
 		}

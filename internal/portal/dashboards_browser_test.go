@@ -70,14 +70,10 @@ func TestBrowserShowsThatFiguresAreComputed(t *testing.T) {
 	// Before its style is loaded, a page can be asked, but nobody sees it.
 	waiting := `(location.pathname.includes("overview") && document.styleSheets.length && document.querySelector(".waiting")?.checkVisibility({ opacityProperty: true }))`
 	var at string
-	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
-		seen, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](waiting+` ? document.readyState + " at " + `+place+` : ""`))
-		if err == nil && seen != "" {
-			at = seen
-			break
-		}
-		require.NoError(t, w.ctx.Err(), "the page never says that figures are computed: %v", err)
-	}
+	w.poll(waiting+` ? document.readyState + " at " + `+place+` : ""`, "say that figures are computed", func(seen string) bool {
+		at = seen
+		return seen != ""
+	})
 	require.True(t, strings.HasPrefix(at, "loading at "), at)
 	release()
 	w.see("Conversations")

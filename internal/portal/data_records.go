@@ -147,7 +147,7 @@ func (v *visit) addClaims(d *recordsData) error {
 	}
 	var conversations []int64
 	for _, row := range d.Rows {
-		if id, err := strconv.ParseInt(row[column].Text, 10, 64); err == nil && !slices.Contains(conversations, id) {
+		if id, err := strconv.ParseInt(row[column].Text, 10, 64); err == nil && id > 0 && !slices.Contains(conversations, id) {
 			conversations = append(conversations, id)
 		}
 	}

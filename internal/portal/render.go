@@ -162,8 +162,8 @@ func (v *visit) complete(data view) view {
 	return data
 }
 
-// growing bounds the time until a page that grows is whole.
-const growing = 2 * time.Minute
+// growTimeout bounds the time in which a page that grows is sent.
+const growTimeout = 2 * time.Minute
 
 // showGrowing answers with a page that is sent as it is rendered, because what it shows
 // takes time. Its data calls [visit.flush] to send what there is, between two elements. An
@@ -175,7 +175,7 @@ func (v *visit) showGrowing(name string, data view) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.words.language)
 	h.Set("X-Accel-Buffering", "no")
-	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(growing)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(growTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		note(v.r.Context()).err = err // the server's own deadline holds
 	}
 	err := v.sets[v.words.language].pages[name].ExecuteTemplate(&v.rendered, "layout.html", data)
