@@ -50,6 +50,8 @@ type bench struct {
 
 	// ahead is how far the store's clock is ahead.
 	ahead atomic.Int64
+	// looked, if set, is called whenever the store looks at its clock.
+	looked atomic.Pointer[func()]
 }
 
 // locked is a buffer for several goroutines.
@@ -135,7 +137,12 @@ func newBenchOn(tb testing.TB, database string, operators portal.OpenID, edit ..
 	return b
 }
 
-func (b *bench) clock() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
+func (b *bench) clock() time.Time {
+	if looked := b.looked.Load(); looked != nil {
+		(*looked)()
+	}
+	return time.Now().Add(time.Duration(b.ahead.Load()))
+}
 
 // later moves the store's clock.
 func (b *bench) later(d time.Duration) { b.ahead.Add(int64(d)) }

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -298,4 +303,34 @@ func TestBrowserShowsNews(t *testing.T) {
 	_, err = b.client.Enable(t.Context(), shop)
 	require.NoError(t, err)
 	w.see("New claims become conversations.")
+}
+
+// A page follows the shop again after a proxy answered in the service's place.
+func TestBrowserShowsNewsAfterAnErrorOfAProxy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	_, err := b.client.UpdateSettings(t.Context(), shop, []byte(`{"email_integration_id": "`+server.SeedMailbox+`"}`))
+	require.NoError(t, err)
+	service, err := url.Parse(b.url)
+	require.NoError(t, err)
+	behind := httputil.NewSingleHostReverseProxy(service)
+	var refused atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/portal/live" && refused.Add(1) == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		behind.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	t.Cleanup(b.pages.EndStreams)
+	w := b.window(1400, "light")
+	w.enter(client.NewPortalLink{})
+	w.open(proxy.URL + "/portal/setup") // cookies do not distinguish ports
+	w.see("New claims do not become conversations yet.")
+	_, err = b.client.Enable(t.Context(), shop)
+	require.NoError(t, err)
+	w.see("New claims become conversations.")
+	require.Greater(t, refused.Load(), int64(1))
 }

@@ -137,7 +137,7 @@ func TestWallOpensNothingElse(t *testing.T) {
 	post := screen.post(link.URL, url.Values{"name": {"x"}})
 	require.Equal(t, http.StatusUnauthorized, post.status)
 	paths := []string{
-		"GET /portal/", "GET /portal/live?page=/portal/dashboards/backlog", "GET /portal/wall/" + secret + "/csv", "GET /portal/dashboards/backlog/backlog/csv",
+		"GET /portal/", "GET /portal/wall/" + secret + "/csv", "GET /portal/dashboards/backlog/backlog/csv",
 		"GET /portal/dashboards/backlog/backlog/conversations", "GET /portal/dashboards/backlog/behind?v=0.", "POST /portal/wall/" + secret + "/live", "POST /portal/dashboards/backlog/walls",
 		"POST /portal/dashboards/backlog/walls/" + link.ID + "/revoke", "POST /portal/dashboards/new", "POST /portal/leave",
 	}
@@ -153,6 +153,7 @@ func TestWallOpensNothingElse(t *testing.T) {
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 		require.Equal(t, http.StatusUnauthorized, screen.send(r).status, path)
 	}
+	require.Equal(t, "event: ended\ndata:\n\n", screen.get("/portal/live?page=/portal/dashboards/backlog").text)
 	cookie := screen.request(http.MethodGet, "/portal/setup", nil)
 	cookie.AddCookie(&http.Cookie{Name: "claimflow-portal", Value: secret})
 	require.Equal(t, http.StatusUnauthorized, screen.send(cookie).status)

@@ -25,8 +25,6 @@ const (
 	maxStreams = 20
 
 	livePattern = "GET /portal/live"
-	// endedEvent makes the browser load the page again.
-	endedEvent = "event: ended\ndata:\n\n"
 )
 
 // streams counts the open streams of each session.
@@ -77,20 +75,6 @@ func isFragment(ctx context.Context) *fragment {
 	return f
 }
 
-// serveNews serves [visit.news]. A session that has ended gets a stream that says so: a
-// browser would take another answer for a failure and say nothing.
-func (p *Portal) serveNews() http.HandlerFunc {
-	news := p.inSession("", "", (*visit).news)
-	return func(w http.ResponseWriter, r *http.Request) {
-		if session, err := p.sessionOf(r); errors.Is(err, store.ErrPortalSession) && session.ID != "" {
-			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = fmt.Fprint(w, endedEvent) // the browser may have gone
-			return
-		}
-		news(w, r)
-	}
-}
-
 // news streams the live part of a page as server-sent events, whenever it changes. The
 // event's id is a digest of it.
 func (v *visit) news() error {
@@ -131,7 +115,7 @@ func (v *visit) stream(id string, admit func() error, render func() (*fragment, 
 			due = part.every
 		}
 		if errors.Is(err, store.ErrPortalSession) || errors.Is(err, store.ErrWall) {
-			_, _ = fmt.Fprint(v.w, endedEvent)
+			endStream(v.w)
 			return nil
 		}
 		if errors.Is(err, errNotFound) && !begun {
@@ -173,6 +157,12 @@ func (v *visit) stream(id string, admit func() error, render func() (*fragment, 
 	}
 }
 
+// endStream makes the browser load the page again, which then says why there are no news.
+func endStream(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = fmt.Fprint(w, "event: ended\ndata:\n\n") // the browser may have gone
+}
+
 // EndStreams ends all open streams of news, so that a server that shuts down does not wait
 // for them. Browsers open others.
 func (p *Portal) EndStreams() { p.endOnce.Do(func() { close(p.ending) }) }
@@ -189,6 +179,8 @@ func (v *visit) livePart(target *url.URL) (*fragment, error) {
 	discarded := &pipedResponse{header: http.Header{}, begun: make(chan struct{})}
 	v.mux.ServeHTTP(discarded, r)
 	switch {
+	case discarded.status == http.StatusUnauthorized:
+		return part, store.ErrPortalSession // it ended after the stream admitted it
 	case discarded.status >= http.StatusInternalServerError:
 		return part, errBroken
 	case discarded.status != 0:

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,5 +92,33 @@ func TestNewsOfAnEndedSession(t *testing.T) {
 	_, err := b.client.EndPortalSessions(t.Context(), shop, "")
 	require.NoError(t, err)
 	require.Contains(t, p.stream("/portal/setup")(), "event: ended")
-	require.Equal(t, http.StatusUnauthorized, b.browser().get("/portal/live?page=/portal/setup").status)
+	require.Contains(t, b.browser().stream("/portal/setup")(), "event: ended", "the person signed out in another window")
+}
+
+// Wherever a session ends while its stream begins, the stream says so: browsers give up
+// after any answer that is no stream.
+func TestSessionEndsWhileItsStreamBegins(t *testing.T) {
+	t.Parallel()
+	for look := int64(1); ; look++ {
+		b := newBench(t)
+		p := b.enter(client.NewPortalLink{})
+		var looks atomic.Int64
+		end := func() {
+			if looks.Add(1) == look {
+				b.later(claim.PortalSessionIdle + time.Minute)
+			}
+		}
+		b.looked.Store(&end)
+		next := p.stream("/portal/setup")
+		event := next()
+		begun := strings.Contains(event, "event: news")
+		for strings.Contains(event, "event: news") {
+			event = next()
+		}
+		require.Contains(t, event, "event: ended", "the session ended at look %d at the clock", look)
+		if begun {
+			require.Greater(t, look, int64(2))
+			return
+		}
+	}
 }

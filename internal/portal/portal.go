@@ -120,7 +120,7 @@ func (p *Portal) routes() {
 
 	p.mux.HandleFunc("GET /portal/{$}", p.inSession("", "", (*visit).home))
 	p.mux.HandleFunc("POST /portal/leave", p.inSession("", "", (*visit).leave))
-	p.mux.HandleFunc(livePattern, p.serveNews())
+	p.mux.HandleFunc(livePattern, p.inSession("", "", (*visit).news))
 	p.mux.HandleFunc(everythingElse, p.inSession("", "", (*visit).nothingHere))
 
 	p.operatorRoutes()

@@ -87,6 +87,7 @@
     // Not at once: the person may have left the field to press a button.
     live.addEventListener("focusout", () => setTimeout(show, 1000));
     let source = null;
+    let again = 0;
     const open = () => {
       source = new EventSource(address);
       source.addEventListener("news", (event) => {
@@ -104,11 +105,10 @@
         source.close();
         location.reload();
       });
-      // The browser does not connect again after an error of a proxy, and nobody is there
-      // to load a wall again.
+      // The browser does not connect again after an error of a proxy.
       source.addEventListener("error", () => {
-        if (wall && source.readyState === EventSource.CLOSED) {
-          setTimeout(open, 10000);
+        if (source.readyState === EventSource.CLOSED) {
+          again = setTimeout(open, 10000);
         }
       });
     };
@@ -118,6 +118,7 @@
     document.addEventListener("submit", (event) => {
       if (!event.defaultPrevented && event.target.method === "post") {
         source.close();
+        clearTimeout(again);
       }
     });
   }
