@@ -32,7 +32,8 @@ var requireBrowser = os.Getenv("CLAIMFLOW_REQUIRE_BROWSER") != ""
 // chromium is the browser that all tests share; each test has a context of its own in it,
 // with its own cookies.
 var chromium = sync.OnceValues(func() (context.Context, error) {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.Flag("lang", "en"), chromedp.WSURLReadTimeout(2*time.Minute))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.Flag("lang", "en"), chromedp.WSURLReadTimeout(2*time.Minute),
+		chromedp.Flag("allow-pre-commit-input", true)) // else presses before a page's first frame do nothing
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}

@@ -357,7 +357,7 @@ func TestSendingKeepsTheOtherText(t *testing.T) {
 func TestMessagesAreShownAsWritten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	at := time.Now().Add(time.Minute)
+	at := time.Now().Add(time.Hour)
 	message := func(id, text, html string) claim.Message {
 		return claim.Message{ID: id, Kind: claim.MessageKind, Direction: claim.DirectionOutbound, At: at, Text: text, HTML: html}
 	}

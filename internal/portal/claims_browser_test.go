@@ -2,8 +2,10 @@ package portal_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -48,9 +50,9 @@ func TestBrowserMendsClaims(t *testing.T) {
 			}
 			w.enter(client.NewPortalLink{Language: test.language, Pages: []claim.PortalPage{claim.PageClaims}})
 			find := func(cause claim.Cause, words, id string) {
-				w.press(`nav a[href="/portal/claims"]`)
 				w.see(words)
 				w.press(`a[href$="cause=` + string(cause) + `"]`)
+				w.until("location.search", "list the claims of one cause", func(query string) bool { return strings.Contains(query, "cause="+string(cause)) })
 				w.press(`th a[href="/portal/claims/` + id + `"]`)
 				w.shows("h1", id)
 				w.shows("#live", words)
@@ -72,6 +74,7 @@ func TestBrowserMendsClaims(t *testing.T) {
 			}
 			w.shows(state, test.open)
 
+			w.press(`nav a[href="/portal/claims"]`)
 			find(claim.CauseOutcomeUnknown, test.unclear, "c-unclear")
 			w.shows("#link summary", "Dixa")
 			w.press("#link summary")
@@ -88,13 +91,12 @@ func TestBrowserMendsClaims(t *testing.T) {
 	}
 }
 
-// pressTwice presses a button twice, as fast as a person can. The browser may send the form
+// pressTwice presses a button twice before the answer comes. The browser may send the form
 // only once; TestMessageIsSentOnce sends it twice.
 func (t *tab) pressTwice(selector string) {
 	t.Helper()
-	t.run(chromedp.ScrollIntoView(selector))
-	at := evaluate[[]float64](t, fmt.Sprintf("(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())", selector))
-	t.run(chromedp.MouseClickXY(at[0], at[1]), chromedp.MouseClickXY(at[0], at[1]))
+	t.run(chromedp.WaitReady(selector))
+	evaluate[chromedp.Void](t, fmt.Sprintf(`(() => { const b = document.querySelector(%q); b.click(); b.click(); })()`, selector))
 }
 
 // A reply is sent once, however often the person presses the button. A half-written note
@@ -141,4 +143,66 @@ func TestBrowserSendsAReplyOnce(t *testing.T) {
 			w.until(`document.querySelector("#note").value === "" ? "sent" : ""`, "send the note", func(seen string) bool { return seen == "sent" })
 		})
 	}
+}
+
+// After the answer to a refused form, and after the person stayed on a page with unsaved
+// work, the page shows news again.
+func TestBrowserShowsNewsAfterRefusedAndCanceledForms(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.settings(`{"default_agent_id": "` + server.SeedAgentAnna + `"}`)
+	ref := b.linked("c-1", 100)
+	b.park(ref, claim.CauseTemplate)
+	w := b.window(1400, "light")
+	w.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageClaims}})
+	asked := w.answers(false)
+	w.open("/portal/claims/c-1")
+	w.press("#note") // news wait for whoever types
+	b.move(ref, claim.EventStart, store.ClaimUpdate{})
+	b.move(ref, claim.EventOpened, store.ClaimUpdate{})
+	w.click("#retry")
+	w.see("The claim has changed in the meantime")
+	w.until("location.pathname", "keep the address of the command", func(path string) bool { return path == "/portal/claims/c-1/retry" })
+	b.park(ref, claim.CauseUnavailable)
+	w.shows("#live", "Dixa did not answer")
+	w.see("The claim has changed in the meantime")
+
+	w.typeInto("#note", "Half a thought")
+	w.press("h1")
+	w.click("#retry")
+	require.Equal(t, page.DialogTypeBeforeunload, <-asked)
+	b.move(ref, claim.EventStart, store.ClaimUpdate{})
+	b.park(ref, claim.CauseTemplate)
+	w.shows("#live", "The text for this reason has a fault")
+	require.Equal(t, "Half a thought", evaluate[string](w, `document.querySelector("#note").value`))
+}
+
+// News that come while a person presses a button wait until it is pressed.
+func TestBrowserKeepsWhatIsPressed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ref := b.submit("c-1")
+	b.park(ref, claim.CauseTemplate)
+	w := b.window(1400, "light")
+	w.enter(client.NewPortalLink{Pages: []claim.PortalPage{claim.PageClaims}})
+	w.open("/portal/claims/c-1")
+	w.shows("#live", "The text for this reason has a fault")
+	at := evaluate[[]float64](w, `(({x, y, width, height}) => [x + width / 2, y + height / 2])(document.querySelector("#retry").getBoundingClientRect())`)
+	w.run(chromedp.MouseEvent(chromedp.MousePressed, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	b.move(ref, claim.EventStart, store.ClaimUpdate{})
+	b.park(ref, claim.CauseUnavailable)
+	// The page hears of it as often as this second stream.
+	heard := evaluate[string](w, `new Promise((heard) => {
+		const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname));
+		source.addEventListener("news", (event) => {
+			if (event.data.includes("Dixa did not answer")) {
+				source.close();
+				setTimeout(() => heard(document.querySelector("#live").innerText), 100);
+			}
+		});
+	})`, chromedp.EvalAwaitPromise)
+	require.Contains(t, heard, "The text for this reason has a fault", "the button must not be replaced now")
+	w.run(chromedp.MouseEvent(chromedp.MouseReleased, at[0], at[1], chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	w.see("The claim is being tried again.")
+	require.Equal(t, claim.StateReceived, b.stateOf(ref))
 }

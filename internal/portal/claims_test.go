@@ -80,7 +80,9 @@ func TestClaimsAreFound(t *testing.T) {
 		c.Reason, c.Phase, c.Order.Number, c.Shipments = "support", "", "#10003", nil
 		c.Customer = claim.Customer{Email: "carol@example.org", FirstName: "Carol <b>"}
 	})
-	today := time.Now().UTC()
+	first, err := b.client.Claim(t.Context(), claim.Ref{Shop: shop, ID: "c-1"})
+	require.NoError(t, err)
+	today := first.AcceptedAt.UTC()
 	day := func(n int) string { return today.AddDate(0, 0, n).Format(time.DateOnly) }
 	for query, want := range map[string][]string{
 		"":                                  {"c-4", "c-3", "c-2", "c-1"},

@@ -34,7 +34,7 @@ func TestBrowserFiltersADashboard(t *testing.T) {
 			w.choose("#channel", "Email")
 			w.typeInto("#zone", "Europe/Berlin")
 			w.press(`form[action="/portal/dashboards/staffing"] button`)
-			w.until("location.search", "keep the filters", func(query string) bool { return query != "" })
+			w.until("location.search", "keep the filters", func(query string) bool { return strings.Contains(query, "channel=Email") })
 			want, err := b.client.KPI(t.Context(), account, "conversation_volume", client.KPIQuery{
 				From: time.Now().AddDate(0, 0, -60).Format(time.DateOnly), Bucket: "none", Filters: []string{"channel:Email"},
 			})
@@ -51,7 +51,9 @@ func TestBrowserFiltersADashboard(t *testing.T) {
 			w.see("Channel: Email")
 			require.Equal(t, behind, strconv.Itoa(evaluate[int](w, `document.querySelectorAll("tbody tr").length`)))
 			w.press(`main a.button`)
-			w.until("location.search", "keep the filters", func(query string) bool { return strings.Contains(query, "channel=Email") })
+			w.until("location.pathname + location.search", "keep the filters", func(address string) bool {
+				return strings.HasPrefix(address, "/portal/dashboards/staffing?") && strings.Contains(address, "channel=Email")
+			})
 		})
 	}
 }

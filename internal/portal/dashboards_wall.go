@@ -70,7 +70,7 @@ func (p *Portal) wallNews(w http.ResponseWriter, r *http.Request) {
 		return part, err
 	})
 	if err != nil {
-		p.notice(w, r, notice{status: http.StatusNotFound, key: "missing"})
+		sendOnly(w, endedEvent)
 	}
 }
 

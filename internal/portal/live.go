@@ -25,6 +25,8 @@ const (
 	maxStreams = 20
 
 	livePattern = "GET /portal/live"
+	// endedEvent makes the browser load the page again, which then says why.
+	endedEvent = "ended"
 )
 
 // streams counts the open streams of each session.
@@ -82,6 +84,9 @@ func (v *visit) news() error {
 	if err != nil {
 		return errNotFound
 	}
+	if page, isCommand := v.pageOfCommand(target.Path); isCommand {
+		target.Path = page // a refused form has shown it at the command's address
+	}
 	admit := func() error {
 		if shop := v.r.URL.Query().Get("shop"); shop != "" && shop != v.session.Shop {
 			return store.ErrPortalSession // the page was made for another shop
@@ -89,7 +94,12 @@ func (v *visit) news() error {
 		_, err := v.sessionOf(v.r)
 		return err
 	}
-	return v.stream(v.session.ID, admit, func() (*fragment, error) { return v.livePart(target) })
+	err = v.stream(v.session.ID, admit, func() (*fragment, error) { return v.livePart(target) })
+	if errors.Is(err, errNotFound) {
+		sendOnly(v.w, "gone") // else the browser would come back
+		return nil
+	}
+	return err
 }
 
 // stream sends what render renders whenever it changes, until admit refuses. The number of
@@ -115,11 +125,11 @@ func (v *visit) stream(id string, admit func() error, render func() (*fragment, 
 			due = part.every
 		}
 		if errors.Is(err, store.ErrPortalSession) || errors.Is(err, store.ErrWall) {
-			endStream(v.w)
+			sendOnly(v.w, endedEvent)
 			return nil
 		}
 		if errors.Is(err, errNotFound) && !begun {
-			return err // the browser does not connect again
+			return err
 		}
 		if err != nil {
 			return nil // noted by the page; the browser connects again
@@ -157,10 +167,10 @@ func (v *visit) stream(id string, admit func() error, render func() (*fragment, 
 	}
 }
 
-// endStream makes the browser load the page again, which then says why there are no news.
-func endStream(w http.ResponseWriter) {
+// sendOnly sends a stream of one event without data.
+func sendOnly(w http.ResponseWriter, event string) {
 	w.Header().Set("Content-Type", "text/event-stream")
-	_, _ = fmt.Fprint(w, "event: ended\ndata:\n\n") // the browser may have gone
+	_, _ = fmt.Fprint(w, "event: "+event+"\ndata:\n\n") // the browser may have gone
 }
 
 // EndStreams ends all open streams of news, so that a server that shuts down does not wait

@@ -95,6 +95,29 @@ func TestNewsOfAnEndedSession(t *testing.T) {
 	require.Contains(t, b.browser().stream("/portal/setup")(), "event: ended", "the person signed out in another window")
 }
 
+// A refused form is shown at the address of its command, and the page follows the shop
+// there too.
+func TestNewsOfRefusedForms(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.connect()
+	b.park(b.submit("c-1"), claim.CauseTemplate)
+	endpoint, err := b.client.AddEndpoint(t.Context(), shop, client.NewEndpoint{URL: "https://hooks.example/claims", EventTypes: []string{claim.OutboundTypes()[0]}})
+	require.NoError(t, err)
+	p := b.enter(client.NewPortalLink{})
+	for command, page := range map[string]string{
+		"/portal/setup/token": "/portal/setup", "/portal/setup/enable": "/portal/setup", "/portal/setup/test": "/portal/setup",
+		"/portal/claims/c-1/retry": "/portal/claims/c-1", "/portal/claims/c-1/link": "/portal/claims/c-1", "/portal/claims/c-1?sent=k-1": "/portal/claims/c-1",
+		"/portal/data/imports": "/portal/data", "/portal/data/token": "/portal/data",
+		"/portal/endpoints/" + endpoint.ID + "/replay": "/portal/endpoints/" + endpoint.ID,
+		"/portal/dashboards/backlog/walls?period=7":    "/portal/dashboards/backlog?period=7",
+	} {
+		event := p.stream(command)()
+		require.Contains(t, event, "event: news", command)
+		require.Equal(t, p.stream(page)(), event, command)
+	}
+}
+
 // Wherever a session ends while its stream begins, the stream says so: browsers give up
 // after any answer that is no stream.
 func TestSessionEndsWhileItsStreamBegins(t *testing.T) {

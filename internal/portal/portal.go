@@ -134,33 +134,40 @@ func (p *Portal) routes() {
 }
 
 // pagesOfCommands leads a person who opens the address of a command, which stays in the
-// browser after a refused form, to the page that the command belongs to: the next address
-// above that shows something. next answers everything else.
+// browser after a refused form, to the page that the command belongs to. next answers
+// everything else.
 func (p *Portal) pagesOfCommands(next http.Handler) http.Handler {
-	route := func(method, path string) string {
-		_, pattern := p.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
-		return strings.TrimPrefix(pattern, method+" ")
-	}
-	shows := func(path string) bool { return route(http.MethodGet, path) != everythingElse }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		command := route(http.MethodPost, r.URL.Path)
-		read := route(http.MethodGet, r.URL.Path)
-		// A command such as imports/retry is not the import named retry.
-		isCommand := command != everythingElse && command != "" && (read == everythingElse || strings.Count(read, "{") > strings.Count(command, "{"))
+		page, isCommand := p.pageOfCommand(r.URL.Path)
 		if r.Method != http.MethodGet || !isCommand {
 			next.ServeHTTP(w, r)
 			return
 		}
-		above := path.Dir(r.URL.Path)
-		for above != "/portal" && !shows(above) {
-			above = path.Dir(above)
-		}
-		if above == "/portal" {
-			above += "/"
-		}
-		to := url.URL{Path: above, RawQuery: r.URL.RawQuery}
+		to := url.URL{Path: page, RawQuery: r.URL.RawQuery}
 		http.Redirect(w, r, to.String(), http.StatusSeeOther)
 	})
+}
+
+// pageOfCommand returns the page that the address of a command belongs to: the next address
+// above that shows something.
+func (p *Portal) pageOfCommand(address string) (page string, isCommand bool) {
+	route := func(method, path string) string {
+		_, pattern := p.mux.Handler(&http.Request{Method: method, URL: &url.URL{Path: path}})
+		return strings.TrimPrefix(pattern, method+" ")
+	}
+	command, read := route(http.MethodPost, address), route(http.MethodGet, address)
+	// A command such as imports/retry is not the import named retry.
+	if command == everythingElse || command == "" || read != everythingElse && strings.Count(read, "{") <= strings.Count(command, "{") {
+		return "", false
+	}
+	page = path.Dir(address)
+	for page != "/portal" && route(http.MethodGet, page) == everythingElse {
+		page = path.Dir(page)
+	}
+	if page == "/portal" {
+		page += "/"
+	}
+	return page, true
 }
 
 // pageRoute is a line of the index of pages.

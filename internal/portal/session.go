@@ -156,7 +156,7 @@ func (p *Portal) noSession(w http.ResponseWriter, r *http.Request, session claim
 		}
 	}
 	if r.Pattern == livePattern {
-		endStream(w) // after another answer, the browser gives up and the page says nothing
+		sendOnly(w, endedEvent) // after another answer, the browser gives up and the page says nothing
 		return
 	}
 	p.notice(w, r, notice{status: http.StatusUnauthorized, key: key, session: session, link: session.RefreshURL})

@@ -22,6 +22,7 @@ func (t *tab) answers(leave ...bool) <-chan page.DialogType {
 		}
 	}))
 	go func() {
+		defer close(kinds)
 		for _, accept := range leave {
 			select {
 			case kind := <-asked:

@@ -56,6 +56,7 @@
     const address = wall ? location.pathname + "/live" : "/portal/live?page=" + encodeURIComponent(location.pathname + location.search) + "&shop=" + encodeURIComponent(shop);
     let first = true;
     let news = null;
+    let pressed = false;
     // What a part says, apart from what stays as it is.
     const said = (part) => {
       const copy = part.cloneNode(true);
@@ -66,7 +67,7 @@
     };
     const show = () => {
       const focus = live.contains(document.activeElement) ? document.activeElement : null;
-      if (news === null || focus?.matches("input, select, textarea") || focus?.closest("[data-keep] form")) {
+      if (news === null || pressed || focus?.matches("input, select, textarea") || focus?.closest("[data-keep] form")) {
         return;
       }
       const part = document.createElement("template");
@@ -86,6 +87,14 @@
     };
     // Not at once: the person may have left the field to press a button.
     live.addEventListener("focusout", () => setTimeout(show, 1000));
+    // A press does nothing if what was pressed is replaced before the button is let go.
+    live.addEventListener("pointerdown", () => { pressed = true; });
+    for (const end of ["pointerup", "pointercancel", "contextmenu"]) {
+      window.addEventListener(end, () => {
+        pressed = false;
+        setTimeout(show);
+      });
+    }
     let source = null;
     let again = 0;
     const open = () => {
@@ -101,9 +110,10 @@
         }
         show();
       });
+      source.addEventListener("gone", () => source.close());
       source.addEventListener("ended", () => {
         source.close();
-        location.reload();
+        location.replace(location.pathname + location.search); // a reload would send a form again
       });
       // The browser does not connect again after an error of a proxy.
       source.addEventListener("error", () => {
@@ -119,6 +129,7 @@
       if (!event.defaultPrevented && event.target.method === "post") {
         source.close();
         clearTimeout(again);
+        again = setTimeout(open, 10000); // the person may have stayed
       }
     });
   }
