@@ -21,7 +21,7 @@ test: ## Run the tests of both modules (container tests are skipped without Dock
 
 .PHONY: race
 race: ## Run the tests of the main module with the race detector, except in SQLite
-	go test -race -gcflags='modernc.org/...=-race=false' ./...
+	go test -race -gcflags='modernc.org/...=-race=false' -timeout 40m ./...
 
 .PHONY: bench-ingest
 bench-ingest: ## Benchmark the ingestion of Dixa events against a bare handler (PostgreSQL needs Docker)

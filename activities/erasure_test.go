@@ -183,7 +183,7 @@ func TestEraseSurvivesWhatDixaDoes(t *testing.T) {
 			fault: server.Fault{Operation: anonymize, Kind: server.FaultDropAfter, Times: 1},
 		},
 		"a late answer": {
-			fault: server.Fault{Operation: anonymize, Kind: server.FaultLate, Delay: server.Duration(3 * time.Second), Times: 1},
+			fault: server.Fault{Operation: anonymize, Kind: server.FaultLate, Delay: server.Duration(10 * time.Second), Times: 1},
 		},
 		"a request in progress": {
 			fault: server.Fault{Operation: anonymize, Kind: server.FaultStatus, Status: 409, Times: 2},
@@ -215,7 +215,7 @@ func TestEraseSurvivesWhatDixaDoes(t *testing.T) {
 			t.Parallel()
 			b := setup(t, test.switches, nil)
 			if test.fault.Kind == server.FaultLate {
-				b.timeout(2 * time.Second)
+				b.timeout(5 * time.Second)
 			}
 			ref := b.openedFor("c-1", "ada@customer.example")
 			e := b.erasing(claim.ErasureRequest{Email: "ada@customer.example"})

@@ -283,7 +283,7 @@ func TestRepeatedWindowBringsItsMessages(t *testing.T) {
 // the export counts is not read again.
 func TestNotesAreListedOnce(t *testing.T) {
 	t.Parallel()
-	b := newImportBench(t, 40, server.Switches{}, 20*24*time.Hour)
+	b := newImportBench(t, 120, server.Switches{}, 20*24*time.Hour)
 	b.everything()
 	var noted []int64
 	for _, truth := range b.dixa.Truth() {

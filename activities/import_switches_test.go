@@ -27,7 +27,7 @@ func TestEveryReadingOfExportsEndsTheSame(t *testing.T) {
 				var switches server.Switches
 				member := strings.TrimPrefix(name, "exports.")
 				require.NoError(t, json.Unmarshal(fmt.Appendf(nil, `{"exports":{%q:%q}}`, member, value), &switches))
-				b := newImportBench(t, 12, switches, 30*24*time.Hour)
+				b := newImportBench(t, 30, switches, 30*24*time.Hour)
 				b.everything()
 				i := b.importAll(claim.ImportRequest{})
 				require.Equal(t, claim.AccessExports, i.Access, i.Why)
@@ -48,7 +48,7 @@ func TestEveryReadingOfExportsEndsTheSame(t *testing.T) {
 // Exports that lag behind are read again by the next imports.
 func TestLaggingExports(t *testing.T) {
 	t.Parallel()
-	b := newImportBench(t, 10, server.Switches{Exports: server.ExportSwitches{Lag: server.Duration(30 * time.Minute)}}, 20*24*time.Hour)
+	b := newImportBench(t, 30, server.Switches{Exports: server.ExportSwitches{Lag: server.Duration(30 * time.Minute)}}, 20*24*time.Hour)
 	b.everything()
 	id := b.written()[2]
 	b.act(id, server.Step{Action: server.PlayReply, Text: "Hello"}, server.Step{Action: server.PlayTag, Tag: "late"})

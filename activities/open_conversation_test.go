@@ -2,7 +2,9 @@ package activities_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -259,14 +261,14 @@ func TestTransientFailureIsRetriedUnderRightKey(t *testing.T) {
 		{"rate limited", server.Fault{Kind: server.FaultStatus, Status: 429, Headers: map[string]string{"Retry-After": "1"}}, claim.ErrorRateLimited},
 		{"internal error", server.Fault{Kind: server.FaultStatus, Status: 500}, claim.ErrorAmbiguous},
 		{"bad gateway", server.Fault{Kind: server.FaultStatus, Status: 502, Body: "<html>"}, claim.ErrorAmbiguous},
-		{"timeout", server.Fault{Kind: server.FaultLate, Delay: server.Duration(4e9)}, claim.ErrorAmbiguous},
+		{"timeout", server.Fault{Kind: server.FaultLate, Delay: server.Duration(10e9)}, claim.ErrorAmbiguous},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, server.Switches{}, nil)
 			ref := b.accept(b.sample("c-1"))
 			if tt.fault.Kind == server.FaultLate {
-				b.timeout(2 * time.Second)
+				b.timeout(5 * time.Second)
 			}
 			tt.fault.Operation, tt.fault.Times = "POST /conversations", 1
 			b.dixa.Inject(tt.fault)
@@ -504,7 +506,20 @@ func TestConcurrentAttemptsCreateOneConversation(t *testing.T) {
 			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
 
 			// Both searches find nothing before either create is sent.
-			b.dixa.Inject(server.Fault{Operation: "GET /endusers/{userId}/conversations", Kind: server.FaultLate, Delay: server.Duration(100e6), Times: 2})
+			var searches atomic.Int32
+			both := make(chan struct{})
+			b.asked = func(r *http.Request) {
+				if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v1/endusers/") || !strings.HasSuffix(r.URL.Path, "/conversations") {
+					return
+				}
+				if searches.Add(1) == 2 {
+					close(both)
+				}
+				select {
+				case <-both:
+				case <-time.After(10 * time.Second): // the other attempt does not search
+				}
+			}
 			done := make(chan error, 2)
 			for range 2 {
 				go func() {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,8 @@ type bench struct {
 	host string
 	// asked is called with each request to Dixa before the response; may be nil.
 	asked func(*http.Request)
+	// dixaAhead is how far the clock of the emulated Dixa is ahead.
+	dixaAhead atomic.Int64
 	// more holds additional activities; may be nil.
 	more any
 }
@@ -55,9 +58,12 @@ func setup(t *testing.T, switches server.Switches, settings map[string]any) *ben
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 
-	dixa := server.New(server.Options{Switches: switches, Limit: server.Limit{Reading: server.LimitOff}})
+	b := &bench{T: t, store: s, photos: photoServer(t)}
+	dixa := server.New(server.Options{Switches: switches, Limit: server.Limit{Reading: server.LimitOff}, Clock: func() time.Time {
+		return time.Now().Add(time.Duration(b.dixaAhead.Load()))
+	}})
 	t.Cleanup(dixa.Close)
-	b := &bench{T: t, store: s, dixa: dixa, photos: photoServer(t)}
+	b.dixa = dixa
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if b.asked != nil {
 			b.asked(r)

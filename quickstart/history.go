@@ -19,10 +19,6 @@ const (
 	// historyConversations and historySpan are the history of the emulated Dixa.
 	historyConversations = 120
 	historySpan          = 30 * 24 * time.Hour
-	// dixaPace is slower than the default, because a machine that also builds or runs tests
-	// may send a request so late that it meets the next ones. 11 slots then span 200 ms more
-	// than the second in which Dixa admits 10 requests.
-	dixaPace = 120 * time.Millisecond
 	// exportsPace and exportsPerMinute are faster than Dixa's ten exports a minute, so
 	// that nobody has to wait for the import.
 	exportsPace      = 100 * time.Millisecond
@@ -30,6 +26,11 @@ const (
 	// followEvery is how often the import's progress is read.
 	followEvery = 200 * time.Millisecond
 )
+
+// dixaPace is slower than the default, because a busy machine may send a request so late
+// that it meets the next ones. 11 slots then span 200 ms more than the second in which
+// Dixa admits 10 requests.
+var dixaPace = 120 * time.Millisecond
 
 // history is what the emulated Dixa had before the demo, and its import.
 type history struct {

@@ -41,7 +41,7 @@ type options struct {
 }
 
 // patience is how long -once waits for its claims, counted from the start.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 func main() {
 	var o options

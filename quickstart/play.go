@@ -25,7 +25,7 @@ type pace struct {
 }
 
 var (
-	quick    = pace{between: 5 * time.Millisecond, quiet: time.Second}
+	quick    = pace{between: 5 * time.Millisecond, quiet: 3 * time.Second}
 	watching = pace{between: time.Second, quiet: 5 * time.Second}
 )
 

@@ -66,7 +66,7 @@ type totals struct {
 }
 
 func (s *stack) report(ctx context.Context, took time.Duration) (report, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	claims, err := s.claims(ctx)
 	if err != nil {

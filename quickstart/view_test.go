@@ -108,7 +108,7 @@ func TestLiveViewFollowsChanges(t *testing.T) {
 	const free = "127.0.0.1:0"
 	s, err := start(ctx, options{temporal: free, ui: free, dixa: free, listen: free})
 	require.NoError(t, err)
-	s.pace = pace{between: time.Millisecond, quiet: time.Second}
+	s.pace = pace{between: time.Millisecond, quiet: 3 * time.Second}
 	require.NoError(t, s.connectAndSubmit(ctx, s.pace))
 	out, in, err := os.Pipe()
 	require.NoError(t, err)

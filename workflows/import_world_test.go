@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,8 @@ import (
 
 // importWorld fakes the store and Dixa of an import.
 type importWorld struct {
+	// mu is held by each activity: they run on goroutines of their own.
+	mu      sync.Mutex
 	env     *testsuite.TestWorkflowEnvironment
 	state   claim.Import
 	windows []claim.ImportWindow
@@ -64,6 +67,8 @@ func newImportWorld(t *testing.T, windows ...claim.ImportWindow) *importWorld {
 		steps   *activities.ImportStore
 	)
 	w.env.OnActivity(imports.PlanImport, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ImportPlan) (claim.Import, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.plans = append(w.plans, in)
 		if err := w.call("plan"); err != nil {
 			return claim.Import{}, err
@@ -74,6 +79,8 @@ func newImportWorld(t *testing.T, windows ...claim.ImportWindow) *importWorld {
 		return w.state, nil
 	})
 	w.env.OnActivity(steps.LoadImport, mock.Anything, mock.Anything).Return(func(context.Context, activities.ImportRef) (activities.ImportState, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		out := activities.ImportState{Import: w.state}
 		for _, window := range w.windows {
 			if window.State == claim.WindowWaiting && len(out.Next) < 3 {
@@ -83,6 +90,8 @@ func newImportWorld(t *testing.T, windows ...claim.ImportWindow) *importWorld {
 		return out, w.call("")
 	})
 	w.env.OnActivity(imports.ImportWindow, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.ImportWindowInput) (claim.ImportCounts, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if err := w.call(w.name(in.Window)); err != nil {
 			return claim.ImportCounts{}, err
 		}
@@ -90,14 +99,20 @@ func newImportWorld(t *testing.T, windows ...claim.ImportWindow) *importWorld {
 		return claim.ImportCounts{Read: 10, Added: 4}, nil
 	})
 	w.env.OnActivity(steps.ParkWindow, mock.Anything, mock.Anything).Return(func(_ context.Context, in activities.EndWindow) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.windows[in.Window.N].State, w.windows[in.Window.N].Why = claim.WindowParked, in.Why
 		return w.call("park " + w.name(in.Window))
 	})
 	w.env.OnActivity(steps.CancelImport, mock.Anything, mock.Anything).Return(func(context.Context, activities.ImportRef) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		w.state.State = claim.ImportCancelled
 		return w.call("cancel")
 	})
 	w.env.OnActivity(imports.EndImport, mock.Anything, mock.Anything).Return(func(context.Context, activities.ImportRef) (claim.ImportCounts, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if err := w.call("end"); err != nil {
 			return claim.ImportCounts{}, err
 		}

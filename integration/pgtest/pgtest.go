@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/modules/postgres"
+	"github.com/testcontainers/testcontainers-go/wait"
 )
 
 const (
@@ -154,7 +155,10 @@ func (s *server) start() (string, error) {
 		postgres.WithUsername("claimflow"),
 		postgres.WithPassword("claimflow"),
 		testcontainers.WithCmd(command...),
-		postgres.BasicWaitStrategies(),
+		testcontainers.WithWaitStrategyAndDeadline(startTimeout,
+			// The image starts the server twice.
+			wait.ForLog("database system is ready to accept connections").WithOccurrence(2).WithStartupTimeout(startTimeout),
+			wait.ForListeningPort("5432/tcp").WithStartupTimeout(startTimeout)),
 	)
 	s.container = container
 	if err != nil {

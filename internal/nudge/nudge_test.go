@@ -94,6 +94,13 @@ func (e *engine) set(down error) {
 	e.down = down
 }
 
+// recover ends what set and refuse make fail.
+func (e *engine) recover() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.down, e.refuse = nil, ""
+}
+
 func (e *engine) ids() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -416,10 +423,7 @@ func TestEachKindOfErrorIsLoggedOnce(t *testing.T) {
 	require.ErrorContains(t, b.dispatcher.Err(), "claim rejected")
 	b.engine.set(serviceerror.NewUnavailable("the engine is down"))
 	rounds()
-	b.engine.set(nil)
-	b.engine.mu.Lock()
-	b.engine.refuse = ""
-	b.engine.mu.Unlock()
+	b.engine.recover()
 	require.Eventually(t, func() bool {
 		b.dispatcher.Kick()
 		return b.dispatcher.Err() == nil

@@ -207,7 +207,7 @@ func TestFailuresSayWhetherTheRequestMayHaveTakenEffect(t *testing.T) {
 		read    int
 		words   string
 	}{
-		"no answer in time": {hang, 2 * time.Second, http.StatusGatewayTimeout, "did not answer in time"},
+		"no answer in time": {hang, 5 * time.Second, http.StatusGatewayTimeout, "did not answer in time"},
 		"connection closed": {cut, 0, http.StatusBadGateway, "closed the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -154,6 +154,7 @@ func startFlood(t *testing.T) flood {
 		"CLAIMFLOW_PUBLIC_URL=http://" + address,
 		"CLAIMFLOW_LISTEN=" + address,
 		"CLAIMFLOW_LOG_LEVEL=warn",
+		"CLAIMFLOW_SWEEP_EVERY=0s", // sweeps ask Dixa too
 		"CLAIMFLOW_ALLOW_LOOPBACK_EVIDENCE=true",
 		"TEMPORAL_ADDRESS=" + shared.engine.Address(),
 		"TEMPORAL_NAMESPACE=" + newNamespace(t),

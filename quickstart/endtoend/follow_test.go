@@ -64,7 +64,7 @@ func (s *site) awaitStatus(ref claim.Ref, state claim.State, status string) clai
 // What people do in Dixa reaches the claim and its owner until the claim is settled.
 func TestClaimFollowsConversationUntilSettled(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, siteOptions{settings: map[string]any{"quiet_period": "2s"}})
+	s := newSite(t, siteOptions{settings: map[string]any{"quiet_period": "30d"}})
 	s.work()
 	ref := s.submit(s.sample("c-1"))
 	r := s.awaitStatus(ref, claim.StateOpen, claim.StatusPending)
@@ -78,6 +78,7 @@ func TestClaimFollowsConversationUntilSettled(t *testing.T) {
 	s.awaitStatus(ref, claim.StateClosed, claim.StatusClosed)
 	s.customer(r, server.Step{Action: server.PlayReply, Text: "It is still broken."})
 	s.awaitStatus(ref, claim.StateOpen, claim.StatusPending)
+	s.save(map[string]any{"quiet_period": "1s"})
 	s.agent(r, server.Step{Action: server.PlayTag, Tag: "claim-accepted"}, server.Step{Action: server.PlayClose})
 	s.awaitStatus(ref, claim.StateSettled, claim.StatusAccepted)
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,14 +41,14 @@ func TestClaimsAreAcceptedWhileTemporalIsDown(t *testing.T) {
 		return e
 	}
 	submit()
-	require.Contains(t, s.ready(), "degraded", "the service must report degraded and stay ready")
+	s.awaitReady("the service reports degraded and stays ready", func(body string) bool { return strings.Contains(body, "degraded") })
 	taken, err := s.api.Submit(t.Context(), s.sample("who-waits"), client.Wait(client.MaxWait))
 	require.NoError(t, err)
 	require.Equal(t, claim.StateReceived, taken.Claim.State, "a submit must not wait for an unavailable Temporal")
 	refs = append(refs, taken.Claim.Ref)
 	e := up()
 	s.awaitState(refs[0], claim.StateOpen)
-	require.NotContains(t, s.ready(), "degraded")
+	s.awaitReady("the service reports nothing degraded", func(body string) bool { return !strings.Contains(body, "degraded") })
 	require.NoError(t, e.Stop())
 	submit()
 	submit()
@@ -111,6 +112,17 @@ func (s *site) closeStore() (up func()) {
 }
 
 // ready returns the answer of /readyz while claims are accepted.
+// awaitReady waits for what a service that stays ready says of itself.
+func (s *site) awaitReady(what string, holds func(body string) bool) {
+	s.t.Helper()
+	eventually(s.t, what, func() error {
+		if body := s.ready(); !holds(body) {
+			return errors.New(body)
+		}
+		return nil
+	})
+}
+
 func (s *site) ready() string {
 	s.t.Helper()
 	r, err := http.Get(s.apiURL + "/readyz")

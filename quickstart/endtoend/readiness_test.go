@@ -20,7 +20,9 @@ func TestMissingNamespaceIsReported(t *testing.T) {
 	metrics := s.serveMetrics()
 	ref := s.submit(s.sample("c-1"))
 
-	require.Contains(t, s.ready(), "the namespace does not exist: claims are accepted and wait")
+	s.awaitReady("the service reports the missing namespace", func(body string) bool {
+		return strings.Contains(body, "the namespace does not exist: claims are accepted and wait")
+	})
 	eventually(t, "the worker reports the missing namespace", func() error {
 		if !strings.Contains(s.logs.String(), "namespace nowhere on "+shared.engine.Address()) ||
 			!strings.Contains(s.logs.String(), "create it or set TEMPORAL_NAMESPACE") {

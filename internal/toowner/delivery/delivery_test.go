@@ -61,10 +61,14 @@ func TestOrderIsKeptDespiteFailures(t *testing.T) {
 	onEach(t, func(b *bench) {
 		var mu sync.Mutex
 		random := rand.New(rand.NewPCG(1, 2))
-		r := newReceiver(b.T, func(w http.ResponseWriter, _ *http.Request, _ message) {
+		left := map[string]int{} // how often each event still fails, less than until it is given up
+		r := newReceiver(b.T, func(w http.ResponseWriter, _ *http.Request, m message) {
 			mu.Lock()
 			defer mu.Unlock()
-			if random.IntN(2) == 0 {
+			if _, known := left[m.id]; !known {
+				left[m.id] = random.IntN(4)
+			}
+			if left[m.id]--; left[m.id] >= 0 {
 				w.WriteHeader([]int{500, 503, 429, 302, 408}[random.IntN(5)])
 			}
 		})
@@ -225,6 +229,7 @@ func TestInvalidResponses(t *testing.T) {
 			require.NotEmpty(t, waiting[0].LastError)
 			require.NotContains(t, waiting[0].LastError, r.URL, "the error contains the endpoint's URL")
 			well.Store(true)
+			b.out = b.deliverer()
 			b.clock.Turn(6 * time.Second)
 			require.Equal(t, 1, b.deliver())
 			require.Equal(t, map[string][]int64{"c-1": {1}}, r.sequences())
