@@ -498,18 +498,11 @@ func TestConcurrentAttemptsCreateOneConversation(t *testing.T) {
 		t.Run(reading, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, server.Switches{ExternalID: reading}, nil)
-			ref := b.accept(b.sample("c-1"))
-			_, err := b.customer(ref)
-			require.NoError(t, err)
-			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
-			_, err = b.open(ref)
-			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
-
-			// Both searches find nothing before either create is sent.
+			var concurrent atomic.Bool
 			var searches atomic.Int32
 			both := make(chan struct{})
 			b.asked = func(r *http.Request) {
-				if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v1/endusers/") || !strings.HasSuffix(r.URL.Path, "/conversations") {
+				if !concurrent.Load() || r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/v1/endusers/") || !strings.HasSuffix(r.URL.Path, "/conversations") {
 					return
 				}
 				if searches.Add(1) == 2 {
@@ -520,6 +513,15 @@ func TestConcurrentAttemptsCreateOneConversation(t *testing.T) {
 				case <-time.After(10 * time.Second): // the other attempt does not search
 				}
 			}
+			ref := b.accept(b.sample("c-1"))
+			_, err := b.customer(ref)
+			require.NoError(t, err)
+			b.dixa.Inject(server.Fault{Operation: "POST /conversations", Kind: server.FaultDropBefore, Times: 1})
+			_, err = b.open(ref)
+			require.Equal(t, claim.ErrorAmbiguous, failure(t, err).Type())
+
+			// Both searches find nothing before either create is sent.
+			concurrent.Store(true)
 			done := make(chan error, 2)
 			for range 2 {
 				go func() {
