@@ -224,6 +224,7 @@ func TestWallsOfShopsAreApart(t *testing.T) {
 
 	require.NoError(t, b.client.DeleteDashboard(t.Context(), "other", "mine"))
 	require.Equal(t, http.StatusNotFound, screen.get(theirs.URL).status, "the board is gone")
+	require.Equal(t, "event: ended\ndata:\n\n", screen.get(theirs.URL+"/live").text, "so the screen loads the wall again and says it")
 	last, err := b.client.CreateWall(t.Context(), "other", client.NewWall{Name: "Theirs", Board: "backlog"})
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, screen.get(last.URL).status)

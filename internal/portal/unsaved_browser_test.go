@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/claimflow/claimflow/claim"
 	"github.com/claimflow/claimflow/client"
 	"github.com/claimflow/claimflow/emulator/server"
 )
@@ -89,6 +90,46 @@ func TestBrowserAsksBeforeWorkIsLost(t *testing.T) {
 	w.press(`nav a[href="/portal/rules"]`)
 	w.see("How new conversations begin")
 	require.Empty(t, asked)
+}
+
+// News do not take away what a refused form says and what was typed in it.
+func TestBrowserKeepsFaultsWhenNewsCome(t *testing.T) {
+	t.Parallel()
+	work := &engine{}
+	b := newBench(t, work.options)
+	_, err := b.client.CreateDataSource(t.Context(), b.organization(), claim.DataSource{Title: "Everything"})
+	require.NoError(t, err)
+	w := b.window(1400, "light")
+	w.enter(client.NewPortalLink{})
+	// news are what a second stream of the page hears, as often as the page itself.
+	news := func() {
+		t.Helper()
+		evaluate[bool](w, `new Promise((heard) => {
+			const source = new EventSource("/portal/live?page=" + encodeURIComponent(location.pathname + location.search));
+			source.addEventListener("news", () => { source.close(); setTimeout(() => heard(true), 200); });
+		})`, chromedp.EvalAwaitPromise)
+	}
+
+	w.open("/portal/data")
+	evaluate[chromedp.Void](w, `(() => {
+		document.querySelector("#from").value = "2026-02-02";
+		document.querySelector("#to").value = "2026-02-01";
+		document.querySelector("#to").form.requestSubmit();
+	})()`)
+	const fault = "The end must not be before the beginning"
+	w.see(fault)
+	news()
+	w.see(fault)
+	require.Equal(t, "2026-02-02", evaluate[string](w, `document.querySelector("#from").value`))
+
+	// Without a mailbox, the button is disabled, but the form may be older than that.
+	w.open("/portal/setup")
+	evaluate[chromedp.Void](w, `document.querySelector('form[action$="/enable"]').submit()`)
+	w.until("location.pathname", "keep the address of the command", func(path string) bool { return path == "/portal/setup/enable" })
+	told := evaluate[string](w, `document.querySelector("#switch-fault").innerText`)
+	require.NotEmpty(t, told)
+	news()
+	require.Equal(t, told, evaluate[string](w, `document.querySelector("#switch-fault").innerText`))
 }
 
 // Placeholders are written where the person typed last; those for agents only into the

@@ -111,7 +111,6 @@ func (s *site) closeStore() (up func()) {
 	}
 }
 
-// ready returns the answer of /readyz while claims are accepted.
 // awaitReady waits for what a service that stays ready says of itself.
 func (s *site) awaitReady(what string, holds func(body string) bool) {
 	s.t.Helper()
@@ -123,6 +122,7 @@ func (s *site) awaitReady(what string, holds func(body string) bool) {
 	})
 }
 
+// ready returns the answer of /readyz while claims are accepted.
 func (s *site) ready() string {
 	s.t.Helper()
 	r, err := http.Get(s.apiURL + "/readyz")
